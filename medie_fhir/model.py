@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self
 
@@ -47,7 +47,7 @@ __all__ = [
 Json = dict[str, Any]
 """A JSON object, as ``json.loads`` gives it."""
 
-RECORD_SCHEMA = "medie.extraction/1"
+RECORD_SCHEMA: Literal["medie.extraction/1"] = "medie.extraction/1"
 
 
 class Span(NamedTuple):
@@ -108,14 +108,10 @@ def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        from datetime import UTC
-
-        moment = moment.replace(tzinfo=UTC)
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _number(text: str | None) -> int | None:

@@ -31,7 +31,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One chat completion: messages as the adapter was trained on them, the answer's JSON Schema, the tokens at most."""
+    """One chat completion: messages as the adapter was trained on them, the answer's JSON Schema, most tokens."""
 
     messages: Sequence[Mapping[str, str]]
     json_schema: Json
