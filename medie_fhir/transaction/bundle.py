@@ -1,0 +1,88 @@
+"""The one transaction per document: its copy, what holds, what no longer holds, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
+from medie_fhir.transaction.document_copy import document_copy
+from medie_fhir.transaction.identity import document_id, provenance_id
+from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
+from medie_fhir.transaction.standing import Standing, retracted
+
+__all__ = ["Work", "assemble", "document_reference", "transaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One piece of work on one version of a document: the ids of its Provenances, and when it was first recorded."""
+
+    extraction: str
+    retraction: str
+    recorded: str
+
+    @classmethod
+    def of(cls, record: ExtractionRecord, mapping: str, standing: Standing) -> Work:
+        """The record's work by this mapping (name, version, digest); its time is that of its first doing."""
+        produced, content = record.produced, record.text.sha256 if record.text else None
+        made = provenance_id(
+            record.document, content, "extract", produced.task_digest, produced.adapter_digest, mapping
+        )
+        undone = provenance_id(
+            record.document, content, "retract", produced.task_digest, produced.adapter_digest, mapping
+        )
+        first = standing.recorded(made) or standing.recorded(undone) or produced.at
+        return cls(made, undone, first)
+
+
+def document_reference(document: DocumentInfo, *, copies: bool) -> Json:
+    """The Reference to the source document: to the original, or to our copy of its metadata."""
+    if copies or not document.reference.startswith("DocumentReference/"):
+        return {"reference": f"DocumentReference/{document_id(document)}"}
+    return {"reference": document.reference}
+
+
+def assemble(
+    record: ExtractionRecord, resources: Sequence[Json], standing: Standing, work: Work, *, mapping: str, copies: bool
+) -> Json | None:
+    """The transaction Bundle for a record, or None where there is nothing to say.
+
+    ``resources`` are complete, with their ids. ``copies``: write a copy of the document's metadata and refer to it.
+    """
+    document = document_reference(record.document, copies=copies)
+    kept = [f"{r['resourceType']}/{r['id']}" for r in resources]
+    gone = retracted(standing.resources, frozenset(kept))
+    if record.outcome is Outcome.RETRACTED and not standing.provenances and record.document.subject is None:
+        return None  # a deletion of what was never written: there is nobody and nothing to write it for
+    entries: list[Json] = []
+    if document["reference"] != record.document.reference:
+        entries.append(document_copy(record, standing.document))
+    entries.extend(resources)
+    entries.extend(gone)
+    if record.outcome is not Outcome.RETRACTED:
+        act = Act(work.extraction, work.recorded, document, kept)
+        entries.append(extraction_provenance(record, act, mapping))
+    if gone or record.outcome is Outcome.RETRACTED:
+        act = Act(work.retraction, work.recorded, document, _retraction_targets(gone, standing, work))
+        why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"
+        entries.append(retraction_provenance(record, act, why))
+    return transaction(entries)
+
+
+def _retraction_targets(gone: list[Json], standing: Standing, work: Work) -> list[str]:
+    """What is retracted. Done again, a retraction finds nothing left to do, and keeps the targets it first had."""
+    before = next((p for p in standing.provenances if p.get("id") == work.retraction), None)
+    named = [t["reference"].split("/_history/")[0] for t in before["target"]] if before else []
+    return list(dict.fromkeys([*named, *(f"{r['resourceType']}/{r['id']}" for r in gone)]))
+
+
+def transaction(resources: Sequence[Json]) -> Json:
+    """A transaction Bundle that puts each resource in its place (update as create; FHIR R4 §3.1.0.11)."""
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
+        ],
+    }

@@ -1,0 +1,54 @@
+"""A DocumentReference of a note's metadata, without its text, for target servers that don't hold the original.
+
+Servers refuse a reference to what they don't hold (HAPI-1094). The copy has an id of our own, so that it can never
+lie over another system's document, and says by a tag that it is a copy.
+"""
+
+from __future__ import annotations
+
+from medie_fhir.model import ExtractionRecord, Json, Outcome, RetractionReason
+from medie_fhir.transaction.identity import BASE, document_id
+
+__all__ = ["document_copy"]
+
+_STATUS = {
+    RetractionReason.ENTERED_IN_ERROR: "entered-in-error",
+    RetractionReason.DELETED: "entered-in-error",
+    RetractionReason.SUPERSEDED: "superseded",
+    RetractionReason.REPLACED: "superseded",
+}
+_UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+
+
+def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
+    """Our DocumentReference for the record's document. A retraction keeps the metadata that ``standing`` has."""
+    document = record.document
+    if record.outcome is Outcome.RETRACTED and record.reason and standing:
+        kept = {k: v for k, v in standing.items() if k != "meta"}
+        return {**kept, "meta": _META, "status": _STATUS[record.reason]}
+    attachment: Json = {"contentType": record.text.content_type} if record.text else {"extension": [_UNKNOWN]}
+    if record.text and record.text.language:
+        attachment["language"] = record.text.language
+    status = _STATUS[record.reason] if record.reason else "current"
+    optional = {
+        "docStatus": document.doc_status,
+        "type": document.type,
+        "category": list(document.category),
+        "subject": document.subject,
+        "date": document.date,
+        "context": {"period": document.period} if document.period else None,
+    }
+    return {
+        "resourceType": "DocumentReference",
+        "id": document_id(document),
+        "meta": _META,
+        "identifier": [*document.identifier, {"system": f"{BASE}/document", "value": document.key}],
+        "status": status,
+        **{k: v for k, v in optional.items() if v},
+        "content": [{"attachment": attachment}],
+    }
+
+
+_META: Json = {
+    "tag": [{"system": f"{BASE}/tags", "code": "metadata-copy", "display": "Metadata of a document held elsewhere"}]
+}

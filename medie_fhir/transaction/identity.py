@@ -1,0 +1,56 @@
+"""Who is who: the deterministic id of everything that is written.
+
+An id is a UUIDv5 (RFC 9562 §5.5) over a JSON array of what makes the thing itself: the document, the field, the
+meaning. Offsets, model and mapping version are no part of it, so a better model updates in place and a replay writes
+the same ids. A JSON array delimits its parts by quoting, so no part's content can shift a border.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from medie_fhir.model import DocumentInfo
+
+__all__ = ["BASE", "device_id", "document_id", "fact_id", "part_id", "provenance_id"]
+
+BASE = "https://medie-fhir.github.io/fhir"
+"""The root of the project's own identifier systems. Ids hang on it: it never changes."""
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, BASE)
+
+
+def _id(*parts: str | int | None) -> str:
+    return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, ensure_ascii=True, separators=(",", ":"))))
+
+
+def document_id(document: DocumentInfo) -> str:
+    """The id of our DocumentReference for a document, where the target server doesn't hold the original."""
+    return _id("document", document.source, document.reference)
+
+
+def fact_id(document: DocumentInfo, field: str, concept_key: str) -> str:
+    """The id of the resource that says that this document means ``concept_key`` in ``field``."""
+    return _id("fact", document.source, document.reference, field, concept_key)
+
+
+def part_id(fact: str, part: int) -> str:
+    """The id of a fact's n-th resource, where a mapping makes several of one fact; the first has the fact's own id."""
+    return fact if part == 0 else _id("part", fact, part)
+
+
+def device_id(model: str, adapter: str | None, adapter_digest: str | None, server: str | None) -> str:
+    """The id of the Device that stands for a base model, its adapter and the server's version."""
+    return _id("device", model, adapter, adapter_digest, server)
+
+
+def provenance_id(document: DocumentInfo, content: str | None, *work: str | None) -> str:
+    """The id of the Provenance of one piece of work on one version of a document.
+
+    ``content`` is the text's digest and tells versions apart where the sender numbers none; ``work`` is what was done
+    and by which task, adapter and mapping.
+    """
+    version = document.version
+    return _id(
+        "provenance", document.source, document.reference, version.version_id, version.last_updated, content, *work
+    )

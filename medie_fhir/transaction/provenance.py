@@ -1,0 +1,126 @@
+"""Who said so: the Device that stands for the model, and the Provenance of each piece of work.
+
+Shapes follow HL7 AI Transparency on FHIR (1.0.0-ballot, R4). Its package is in no registry, so its profiles are not
+declared; its codes stand in one place here, for they moved between ballots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medie_fhir.model import ExtractionRecord, Json, Produced
+from medie_fhir.transaction.identity import BASE, device_id
+from medie_fhir.transaction.standing import VERSION_SYSTEM
+
+__all__ = ["AIAST", "Act", "device", "extraction_provenance", "retraction_provenance"]
+
+AIAST: Json = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "AIAST",
+    "display": "Artificial Intelligence asserted",
+}
+_AI_KINDS = "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS"
+_AI_KIND = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/aitransparency.AIKind"
+_PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+
+
+def device(produced: Produced) -> Json:
+    """The Device for a base model, its adapter and the server that ran them; written once, referenced by Provenance."""
+    versions = {
+        "adapter": produced.adapter and f"{produced.adapter}@{produced.adapter_digest or 'unknown'}",
+        "server": produced.server,
+    }
+    return {
+        "resourceType": "Device",
+        "id": device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server),
+        "extension": [
+            {
+                "url": _AI_KIND,
+                "valueCodeableConcept": {"coding": [{"system": _AI_KINDS, "code": "Large-Language-Models"}]},
+            }
+        ],
+        "status": "active",
+        "deviceName": [{"name": produced.model, "type": "model-name"}],
+        "type": {"coding": [{"system": _AI_KINDS, "code": "Artificial-Intelligence"}]},
+        "version": [{"type": {"text": kind}, "value": value} for kind, value in versions.items() if value],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a Provenance records: its id, when it was first done, the Reference to the document, what it touched."""
+
+    id: str
+    recorded: str
+    document: Json
+    targets: list[str]
+
+
+def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> Json:
+    """The Provenance of what a model read in one version of a document; ``mapping`` is its name, version and digest."""
+    produced = record.produced
+    derived = [("task", f"{produced.task}@{produced.task_digest}"), ("mapping", mapping)]
+    made_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
+    return {
+        **_provenance(act),
+        "reason": [{"coding": [AIAST]}],
+        "activity": {
+            "coding": [
+                {"system": _LIFECYCLE, "code": "transform", "display": "Transform/Translate Record Lifecycle Event"}
+            ],
+            "text": "Information extraction from a clinical note",
+        },
+        "agent": [
+            {
+                **_agent("author", {"reference": f"Device/{made_by}"}),
+                "role": [{"coding": [{"system": _AI_KINDS, "code": "Artificial-Intelligence"}]}],
+            },
+            _agent("assembler", {"display": produced.software}),
+        ],
+        "entity": [
+            _source(record, act.document),
+            *(
+                {"role": "derivation", "what": {"identifier": {"system": f"{BASE}/{kind}", "value": value}}}
+                for kind, value in derived
+            ),
+        ],
+    }
+
+
+def retraction_provenance(record: ExtractionRecord, act: Act, why: str) -> Json:
+    """The Provenance of what no longer holds. ``why`` is one of a fixed set of words, never the note's."""
+    return {
+        **_provenance(act),
+        "activity": {
+            "coding": [{"system": _LIFECYCLE, "code": "deprecate", "display": "Deprecate Record Lifecycle Event"}],
+            "text": f"No longer holds: {why}",
+        },
+        "agent": [_agent("assembler", {"display": record.produced.software})],
+        "entity": [_source(record, act.document)],
+    }
+
+
+def _provenance(act: Act) -> Json:
+    return {
+        "resourceType": "Provenance",
+        "id": act.id,
+        "target": [{"reference": t} for t in act.targets] or [{"reference": act.document["reference"]}],
+        "recorded": act.recorded,
+    }
+
+
+def _agent(kind: str, who: Json) -> Json:
+    return {"type": {"coding": [{"system": _PARTICIPANTS, "code": kind}]}, "who": who}
+
+
+def _source(record: ExtractionRecord, document: Json) -> Json:
+    """The source document and its version.
+
+    The version stands in an identifier, for servers cut ``/_history/n`` off a reference that they store.
+    """
+    version = record.document.version
+    identifier: Json = {"system": VERSION_SYSTEM, "value": version.version_id or "unnumbered"}
+    if version.last_updated:
+        identifier["period"] = {"start": version.last_updated}
+    return {"role": "source", "what": {**document, "identifier": identifier}}

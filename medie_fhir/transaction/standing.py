@@ -1,0 +1,86 @@
+"""What stands on the server for a document from earlier work, and what of it no longer holds.
+
+Found through ``Provenance?entity=DocumentReference/…``: its targets are what we wrote. Nothing is ever deleted: what
+no longer holds becomes ``entered-in-error`` (FHIR R4, Observation.status and Condition.verificationStatus), and the
+same id comes back to life when the fact returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+from medie_fhir.model import DocumentVersion, Json
+from medie_fhir.transaction.identity import BASE
+
+__all__ = ["VERSION_SYSTEM", "Standing", "retracted", "targets"]
+
+VERSION_SYSTEM = f"{BASE}/document-version"
+_NOT_OURS_TO_RETRACT = frozenset({"DocumentReference", "Device", "Patient", "Encounter", "Provenance"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Earlier work on a document: our copy of its metadata, the Provenances, and the resources they name."""
+
+    document: Json | None = None
+    provenances: tuple[Json, ...] = ()
+    resources: tuple[Json, ...] = ()
+
+    def knows_newer_than(self, version: DocumentVersion) -> bool:
+        """Whether a newer version of the document was already worked on, so that this one is stale."""
+        return any(version.older_than(known) for known in map(_version, self.provenances) if known)
+
+    def recorded(self, provenance: str) -> str | None:
+        """When this very work was first recorded, where it was: done again, it keeps its time and makes no version."""
+        return next((p.get("recorded") for p in self.provenances if p.get("id") == provenance), None)
+
+
+def targets(provenances: Iterable[Json]) -> list[str]:
+    """The references (``Condition/…``) of all that the Provenances name, once each; not what is never retracted."""
+    found = (t.get("reference", "").split("/_history/")[0] for p in provenances for t in p.get("target", ()))
+    return [r for r in dict.fromkeys(found) if "/" in r and r.split("/")[0] not in _NOT_OURS_TO_RETRACT]
+
+
+def _version(provenance: Json) -> DocumentVersion | None:
+    """The version of the document that a Provenance speaks of."""
+    for entity in provenance.get("entity", ()):
+        identifier = entity.get("what", {}).get("identifier", {})
+        if identifier.get("system") == VERSION_SYSTEM:
+            value = identifier.get("value")
+            return DocumentVersion(
+                version_id=None if value == "unnumbered" else value,
+                last_updated=identifier.get("period", {}).get("start"),
+            )
+    return None
+
+
+def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:
+    """What stands and is not in ``kept`` (references), rewritten as entered in error; what already is, is left out."""
+    return [
+        _entered_in_error(resource)
+        for resource in standing
+        if f"{resource['resourceType']}/{resource['id']}" not in kept and not _is_in_error(resource)
+    ]
+
+
+def _is_in_error(resource: Json) -> bool:
+    if resource["resourceType"] == "Condition":
+        codings = resource.get("verificationStatus", {}).get("coding", ())
+        return any(c.get("code") == "entered-in-error" for c in codings)
+    return resource.get("status") == "entered-in-error"
+
+
+def _entered_in_error(resource: Json) -> Json:
+    gone = deepcopy(resource)
+    meta = gone.get("meta", {})
+    for servers_own in ("versionId", "lastUpdated"):
+        meta.pop(servers_own, None)
+    if gone["resourceType"] == "Condition":
+        gone.pop("clinicalStatus", None)  # con-5: none where verificationStatus is entered-in-error
+        system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+        gone["verificationStatus"] = {"coding": [{"system": system, "code": "entered-in-error"}]}
+    else:
+        gone["status"] = "entered-in-error"
+    return gone
