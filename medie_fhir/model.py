@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "AIAST",
     "Alignment",
     "Assertion",
     "Attachment",
@@ -46,6 +47,13 @@ __all__ = [
 
 Json = dict[str, Any]
 """A JSON object, as ``json.loads`` gives it."""
+
+AIAST: Json = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "AIAST",
+    "display": "Artificial Intelligence asserted",
+}
+"""The security label on all that a model asserted (HL7 v3 ObservationValue)."""
 
 RECORD_SCHEMA: Literal["medie.extraction/1"] = "medie.extraction/1"
 

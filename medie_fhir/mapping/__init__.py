@@ -1,1 +1,8 @@
-"""."""
+"""Station: coded facts → FHIR resources, by an editable mapping."""
+
+from medie_fhir.mapping.file import MappingFile
+from medie_fhir.mapping.load import Mapping, load_mapping
+from medie_fhir.mapping.policy import FieldPolicy, judge
+from medie_fhir.mapping.render import effective, render
+
+__all__ = ["FieldPolicy", "Mapping", "MappingFile", "effective", "judge", "load_mapping", "render"]

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medie_fhir.model import ExtractionRecord, Json, Produced
+from medie_fhir.model import AIAST, ExtractionRecord, Json, Produced
 from medie_fhir.transaction.identity import BASE, device_id
 from medie_fhir.transaction.standing import VERSION_SYSTEM
 
-__all__ = ["AIAST", "Act", "device", "extraction_provenance", "retraction_provenance"]
+__all__ = ["Act", "device", "extraction_provenance", "retraction_provenance"]
 
-AIAST: Json = {
-    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
-    "code": "AIAST",
-    "display": "Artificial Intelligence asserted",
-}
 _AI_KINDS = "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS"
 _AI_KIND = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/aitransparency.AIKind"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"

@@ -1,0 +1,43 @@
+"""The mapping file's shape. Its JSON Schema is ``schemas/mapping.schema.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from medie_fhir.mapping.policy import FieldPolicy
+from medie_fhir.model import Frozen, Json
+
+__all__ = ["MappingFile", "Template"]
+
+
+class Template(Frozen):
+    """One FHIR resource that facts of a field become."""
+
+    name: str = Field(min_length=1, description="What the resource is, for messages and `--explain`.")
+    field: str = Field(description="The field whose facts it is made of; one resource a fact.")
+    when: str | None = Field(
+        default=None, description="A FHIRPath expression; the resource is made where it gives true."
+    )
+    resource: Json = Field(description="The resource as FPML: FHIR, with {{ FHIRPath }} where a value goes.")
+
+
+class MappingFile(Frozen):
+    """A mapping: what may be written, and as which FHIR resources.
+
+    In expressions: `%fact` (field, value, evidence, alignment, assertion, experiencer, confidence, readers),
+    `%concept` (key, codings by role, attributes, match), `%document`, `%subject`, `%effective` (dateTime to the day at
+    least, or nothing), `%recorded`, `%source` (Reference to the document), `%primary` (Reference to the one cancer of
+    the note, or nothing).
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The mapping's name.")
+    version: str = Field(
+        pattern=r"^\d+\.\d+\.\d+$", description="Its version; with its digest it is in every Provenance."
+    )
+    task: str = Field(description="The task whose fields it maps.")
+    fhir_version: Literal["4.0.1"] = Field(default="4.0.1", description="The FHIR version of what it makes.")
+    primary_field: str = Field(default="cancer_type", description="The field whose resource `%primary` refers to.")
+    policy: dict[str, FieldPolicy] = Field(description="What may be written, by field.")
+    templates: tuple[Template, ...] = Field(min_length=1, description="The resources, in the order of the Bundle.")

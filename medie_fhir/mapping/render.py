@@ -1,0 +1,133 @@
+"""From coded facts to FHIR resources, by the templates of a mapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import BaseModel, ValidationError
+
+from medie_fhir.errors import RenderError
+from medie_fhir.mapping.envelope import wrap
+from medie_fhir.mapping.evaluate import resolve
+from medie_fhir.mapping.file import MappingFile, Template
+from medie_fhir.mapping.shape import faults
+from medie_fhir.model import CodedFact, ExtractionRecord, Json
+
+__all__ = ["effective", "render"]
+
+_DAY_OR_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?")
+
+
+def render(
+    record: ExtractionRecord,
+    facts: Sequence[CodedFact],
+    mapping: MappingFile,
+    *,
+    source: Json,
+    recorded: str,
+    system: str,
+) -> list[Json]:
+    """The complete resources of all written facts, in the templates' order.
+
+    ``source`` is the Reference to the document, ``recorded`` the instant of the work, ``system`` the identifier system
+    of facts. Raises RenderError, naming the template, for one that fails or makes no valid R4 resource.
+    """
+    written = [f for f in facts if f.written]
+    note = _of_the_note(record, written, mapping, source, recorded)
+    made: list[Json] = []
+    parts: dict[str, int] = {}
+    for template in mapping.templates:
+        for fact in written:
+            if fact.fact.field != template.field:
+                continue
+            resource = _one(template, note | _of_the_fact(fact, note), fact)
+            if resource is not None:
+                part = parts[fact.id] = parts.get(fact.id, -1) + 1
+                resource_id = fact.id if part == 0 else f"{fact.id}-{part}"
+                complete = wrap(resource, fact.fact, resource_id=resource_id, system=system, source=source)
+                _must_be_valid(complete, template)
+                made.append(complete)
+    return made
+
+
+def effective(record: ExtractionRecord) -> str | None:
+    """When the note speaks of: its period's start, else its date; to the day at least, else None (us-core-1)."""
+    document = record.document
+    for moment in ((document.period or {}).get("start"), document.date):
+        if isinstance(moment, str) and len(moment) >= len("2026-01-01"):
+            return moment if _DAY_OR_INSTANT.fullmatch(moment) else moment[:10]
+    return None
+
+
+def _of_the_note(
+    record: ExtractionRecord, written: list[CodedFact], mapping: MappingFile, source: Json, recorded: str
+) -> Json:
+    primaries = [f.id for f in written if f.fact.field == mapping.primary_field]
+    resource_type = next(
+        (t.resource.get("resourceType") for t in mapping.templates if t.field == mapping.primary_field), None
+    )
+    return {
+        "document": record.document.model_dump(mode="json", exclude_none=True),
+        "subject": record.document.subject,
+        "effective": effective(record),
+        "recorded": recorded,
+        "source": source,
+        "primary": {"reference": f"{resource_type}/{primaries[0]}"} if len(primaries) == 1 and resource_type else None,
+    }
+
+
+def _of_the_fact(fact: CodedFact, note: Json) -> Json:
+    concept = fact.concept
+    is_primary = (note["primary"] or {}).get("reference", "").endswith(fact.id)
+    return {
+        "fact": fact.fact.model_dump(mode="json", exclude_none=True),
+        "concept": {
+            "key": concept.key,
+            "match": concept.match,
+            "codings": {
+                role: [c.model_dump(exclude_none=True) for c in codings] for role, codings in concept.codings.items()
+            },
+            "attributes": dict(concept.attributes),
+        },
+        **({"primary": None} if is_primary else {}),
+    }
+
+
+def _one(template: Template, variables: Json, fact: CodedFact) -> Json | None:
+    try:
+        if template.when is not None and resolve(f"{{{{ {template.when} }}}}", variables) is not True:
+            return None
+        resource: Any = resolve(template.resource, variables)
+    except RenderError as error:
+        raise RenderError(f"template '{template.name}' ({fact.fact.field}): {error}") from None
+    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+        raise RenderError(f"template '{template.name}' ({fact.fact.field}): makes no resource with a resourceType")
+    return resource
+
+
+@cache
+def _model(resource_type: str) -> type[BaseModel] | None:
+    try:
+        model: type[BaseModel] = get_fhir_model_class(resource_type)
+    except (KeyError, LookupError):
+        return None
+    return model
+
+
+def _must_be_valid(resource: Json, template: Template) -> None:
+    """Raise RenderError, naming elements and never values, unless the resource is R4 and keeps our shape rules."""
+    wrong = faults(resource)
+    model = _model(resource["resourceType"])
+    if model is None:
+        wrong.append("the resourceType is none of FHIR R4's")
+    else:
+        try:
+            model.model_validate(resource)
+        except ValidationError as error:
+            wrong += [f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)]
+    if wrong:
+        raise RenderError(f"template '{template.name}' makes no valid {resource['resourceType']}: {'; '.join(wrong)}")

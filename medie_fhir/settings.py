@@ -1,0 +1,157 @@
+"""Every knob: one frozen object from the environment and one YAML file, all faults at once.
+
+The environment wins over the file, the file over the defaults. A variable is ``MEDIE_`` and the path joined by two
+underscores: ``MEDIE_KAFKA__BOOTSTRAP_SERVERS``. The file is named by ``MEDIE_CONFIG``. docs/settings.md is made from
+the descriptions here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from medie_fhir.errors import SettingsError
+
+__all__ = [
+    "FhirSettings",
+    "KafkaSettings",
+    "LoopSettings",
+    "ModelSettings",
+    "NoteSettings",
+    "Settings",
+    "load_settings",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Part):
+    """The broker and its topics."""
+
+    bootstrap_servers: str = Field(default="localhost:9092", description="Addresses of Kafka brokers, by commas.")
+    events: str = Field(default="ehr.document-references", description="Topic of the EHR's note events.")
+    extractions: str = Field(default="medie.extractions", description="Topic of extraction records; compacted.")
+    dead_letters: str = Field(default="medie.dead-letters", description="Topic of the records that were refused.")
+    group: str = Field(default="medie-fhir", description="Consumer group; `-extract` and `-publish` are appended.")
+    client: dict[str, Any] = Field(
+        default={},
+        description="Further kafka-python client options (security_protocol, sasl_mechanism, ssl_cafile, …).",
+    )
+
+
+class LoopSettings(_Part):
+    """The consumer's loop."""
+
+    max_in_flight: int = Field(default=16, ge=1, le=10_000, description="Records worked on at once, per consumer.")
+    commit_interval_seconds: float = Field(default=1.0, gt=0, description="How often offsets are committed.")
+    drain_seconds: float = Field(default=30.0, gt=0, description="How long a stop or rebalance waits for work to end.")
+
+
+class ModelSettings(_Part):
+    """The model server."""
+
+    base_url: str | None = Field(
+        default=None,
+        description="An OpenAI-compatible server (vLLM) ending in /v1; none: the embedded model is started.",
+    )
+    name: str = Field(default="medical-ie", description="The model or LoRA module to ask for.")
+    api_key: SecretStr | None = Field(default=None, description="Bearer token for the model server.")
+    timeout_seconds: float = Field(default=120.0, gt=0, description="For one answer.")
+    concurrency: int = Field(default=8, ge=1, description="Requests at once; the embedded model runs two.")
+    triage: bool = Field(default=True, description="Don't ask the model of text with no malignancy in sight.")
+
+
+class FhirSettings(_Part):
+    """The FHIR server that is written to, and the one that holds the notes' content."""
+
+    base_url: str = Field(default="http://localhost:8080/fhir", description="The target server's base URL.")
+    token: SecretStr | None = Field(default=None, description="Bearer token for the target server.")
+    source_base_url: str | None = Field(
+        default=None, description="The server of Binary and DocumentReference content; none: the target server."
+    )
+    source_token: SecretStr | None = Field(
+        default=None, description="Bearer token for the source server; the target's is never sent there."
+    )
+    allowed_hosts: frozenset[str] = Field(
+        default=frozenset(), description="Further hosts that absolute content URLs may name; no other is contacted."
+    )
+    documents: Literal["copy", "reference"] = Field(
+        default="copy",
+        description="`copy`: write a DocumentReference of the note's metadata, without text, and refer to it;"
+        " `reference`: the target holds the original.",
+    )
+    timeout_seconds: float = Field(default=30.0, gt=0, description="For one request.")
+    attempts: int = Field(default=4, ge=1, description="Tries of one request before the record is tried again later.")
+    bundles: Path | None = Field(
+        default=None, description="A folder: transaction Bundles are written there instead of to a server."
+    )
+
+
+class NoteSettings(_Part):
+    """The notes."""
+
+    preliminary: Literal["process", "skip"] = Field(
+        default="process", description="What to do with docStatus `preliminary`; a final version replaces it later."
+    )
+    max_bytes: int = Field(default=5_000_000, ge=1, description="Largest content, in bytes.")
+    max_characters: int = Field(default=500_000, ge=1, description="Longest text, in characters.")
+    source: str | None = Field(default=None, description="Name of the EHR; part of every identity, so never change it.")
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEDIE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    loop: LoopSettings = LoopSettings()
+    model: ModelSettings = ModelSettings()
+    fhir: FhirSettings = FhirSettings()
+    notes: NoteSettings = NoteSettings()
+    task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
+    mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
+    terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file, which comes in as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """The settings from the environment and, where given, a YAML file. Raises SettingsError with all faults."""
+    values: Any = {}
+    if file is not None:
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise SettingsError(f"{file}: can't be read: {error.strerror}") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise SettingsError(f"{file}: is not YAML") from None
+        if not isinstance(values, dict):
+            raise SettingsError(f"{file}: must be a YAML mapping of settings (see docs/settings.md)")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("\n".join(faults)) from None
