@@ -1,1 +1,48 @@
-"""."""
+"""Station 1. Bytes → what happened to which document.
+
+Law: every byte string gives events or raises an EventError; nothing else ever escapes. Shapes: docs/events.md.
+"""
+
+from __future__ import annotations
+
+from medie_fhir.errors import EventError, UnknownEventShape
+from medie_fhir.event import bundle, document_reference, reference, tombstone
+from medie_fhir.event.document_reference import EventOptions
+from medie_fhir.event.json_value import load
+from medie_fhir.event.references import TYPE_NAME, Surroundings
+from medie_fhir.model import NoteEvent
+
+__all__ = ["EventOptions", "parse_events"]
+
+_DEFAULT = EventOptions()
+
+
+def parse_events(
+    value: bytes | None,
+    key: bytes | None = None,
+    *,
+    timestamp_ms: int | None = None,
+    source: str | None = None,
+    policy: EventOptions = _DEFAULT,
+) -> tuple[NoteEvent | EventError, ...]:
+    """The events of one Kafka record, in the order of the sender.
+
+    ``value`` is a DocumentReference, a Bundle of them or a bare reference as JSON in UTF-8, or None: then ``key`` names
+    the document that is gone, and ``timestamp_ms`` is when. ``source`` names the sending system.
+
+    Raises the EventError that the record as a whole is; in a Bundle, a bad entry is given as its EventError in its
+    place. Empty for a Bundle without DocumentReferences, and for a preliminary document that ``policy`` skips.
+    """
+    if value is None:
+        return (tombstone.read(key, timestamp_ms, source),)
+    parsed = load(value)
+    kind = parsed.get("resourceType")
+    if kind == "DocumentReference":
+        return document_reference.read(parsed, Surroundings(), source, policy)
+    if kind == "Bundle":
+        return bundle.read(parsed, tombstone.instant(timestamp_ms), source, policy)
+    if isinstance(kind, str) and TYPE_NAME.match(kind):
+        raise UnknownEventShape(f"a {kind} resource, not a DocumentReference or a Bundle of them")
+    if "resourceType" not in parsed and "reference" in parsed:
+        return (reference.read(parsed, source),)
+    raise UnknownEventShape("an object that is neither a FHIR resource nor a reference")
