@@ -67,9 +67,7 @@ def _entry(
     elif resource and resource.get("resourceType") == "DocumentReference":
         around = Surroundings(entries=near, base=_base(entry, resource))
         yield from document_reference.read(resource, around, source, policy)
-    elif resource is None and (
-        found := _named(request, entry)
-    ):  # a history or notification that names and doesn't tell
+    elif resource is None and (found := _named(request, entry)):
         yield reference.read({"reference": found}, source)
 
 
@@ -86,12 +84,14 @@ def _deleted(
     identity = target.get("reference") or f"{named.get('system', '')}|{named['value']}"
     response = one(entry, "response") or {}
     etag = _ETAG.fullmatch(string(response, "etag") or "")
-    yield deletion(
-        identity, moment(response, "lastModified") or timestamp, source, version_id(etag[1]) if etag else None
-    )
+    at = moment(response, "lastModified") or timestamp
+    yield deletion(identity, at, source, version_id(etag[1]) if etag else None)
 
 
 def _named(request: Json, entry: Json) -> str | None:
+    """The document that an entry without a resource says was written."""
+    if string(request, "method") not in (None, "POST", "PUT"):
+        return None
     for url in (string(request, "url"), string(entry, "fullUrl")):
         found = literal(url) if url else None
         if found and found[1] == "DocumentReference":

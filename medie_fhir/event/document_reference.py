@@ -202,9 +202,8 @@ def _replaced(document: Json, around: Surroundings, new: DocumentInfo) -> list[N
     """A retraction for each target of ``relatesTo: replaces``; one that can't be named is an error beside the note."""
     events: list[NoteEvent | EventError] = []
     try:
-        for relation in many(document, "relatesTo"):
-            if string(relation, "code") == "replaces":
-                events.append(_replacement(relation, around, new))
+        replacing = [each for each in many(document, "relatesTo") if string(each, "code") == "replaces"]
+        events.extend(_replacement(relation, around, new) for relation in replacing)
     except EventError as error:
         events.append(error)
     return [each for each in events if isinstance(each, EventError) or each.document.reference != new.reference]
