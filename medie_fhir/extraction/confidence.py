@@ -17,7 +17,7 @@ class Confidence:
         texts = [token.text for token in answer.tokens]
         # Servers give tokens before the text (blanks, which they strip) and after it (the end of the turn).
         shift = "".join(texts).find(answer.text)
-        borders = pairwise(accumulate(map(len, texts), initial=-shift)) if shift >= 0 else ()
+        borders = pairwise(accumulate(map(len, texts), initial=-shift)) if shift >= 0 and answer.text else ()
         self._tokens = [(*border, token.logprob) for border, token in zip(borders, answer.tokens, strict=False)]
 
     def of(self, start: int, end: int) -> float | None:

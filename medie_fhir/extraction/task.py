@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medie_fhir.errors import InvalidTask
 
-__all__ = ["Change", "Chunk", "FieldRule", "Grounding", "Message", "Task", "load_task"]
+__all__ = ["Change", "Chunk", "FieldRule", "Message", "Task", "load_task"]
 
 NOTE = "{note}"
 """Where a message takes the text of the note."""
@@ -47,24 +47,17 @@ class Chunk(_Frozen):
     limit: int = Field(ge=100)
 
 
-class Grounding(_Frozen):
-    """What a value of a field must look like, or stand beside, to be found in a note (see docs/grounding.md)."""
-
-    forms: tuple[str, ...] = ()
-    bare_needs_form: bool = False
-    context: tuple[str, ...] = ()
-
-
 class FieldRule(_Frozen):
     """One field: its meaning, where a value falls into items, and how long a value may be, in characters.
 
     ``split`` is a regular expression of the separators; one inside round or square brackets doesn't split.
+    ``grounding`` is for the grounding station (its ``AlignRules``), which checks it; here it is only kept.
     """
 
     meaning: str = Field(min_length=1)
     split: str
     max_length: int = Field(ge=8, le=2000)
-    grounding: Grounding = Grounding()
+    grounding: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("split")
     @classmethod
