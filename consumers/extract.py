@@ -1,0 +1,95 @@
+"""The first consumer: events in, extraction records out."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from consumers.broker import Message, Producer, Topics
+from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
+from medie_fhir.errors import EventError, NoteSkipped, Policy
+from medie_fhir.model import ExtractionRecord, NoteEvent, Outcome
+
+__all__ = ["ExtractPipeline", "ExtractWorker"]
+
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+
+
+class ExtractPipeline(Protocol):
+    """What the worker needs of the pipeline."""
+
+    async def events(
+        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+    ) -> tuple[NoteEvent | EventError, ...]:
+        """The events of a record's value; what is wrong with one entry of a Bundle stands in its place as a value.
+
+        Raises EventError for a value that is no event at all.
+        """
+        ...
+
+    async def extract(self, event: NoteEvent) -> ExtractionRecord:
+        """All that is read in one note. Raises any MedieError."""
+        ...
+
+
+class ExtractWorker:
+    """Handles records of the documents topic."""
+
+    stage = "extract"
+
+    def __init__(self, pipeline: ExtractPipeline, producer: Producer, topics: Topics, report: Report) -> None:
+        self._pipeline = pipeline
+        self._producer = producer
+        self._topics = topics
+        self._report = report
+
+    async def handle(self, message: Message) -> None:
+        """Extract every event of a record, and return when all extraction records are acknowledged.
+
+        What is wrong with one event keeps no other from being read: the first such error is raised at the end, for the
+        dead letter. An error to be tried again, or to stop at, is raised at once; all events then run again.
+        """
+        events = await self._pipeline.events(message.value, message.key, timestamp_ms=message.timestamp_ms)
+        failures: list[NoteFailed] = []
+        outcomes: list[NoteOutcome] = []
+        for event in events:
+            began = time.perf_counter()
+            document = None if isinstance(event, EventError) else event.document
+            reference = document.reference if document else None
+            verdict, detail = Verdict.REFUSED, None
+            try:
+                verdict, detail = await self._extract(event, message)
+            except NoteSkipped as skipped:
+                verdict, detail = Verdict.SKIPPED, skipped.reason
+            except Exception as error:  # noqa: BLE001 - kept for the end, or raised by its policy
+                failure = NoteFailed(error, reference, document.key if document else None)
+                if policy_of(error) in {Policy.RETRY, Policy.STOP}:
+                    raise failure from None
+                failures.append(failure)
+                if len(failures) == 1:
+                    continue  # the dead letter is this note's outcome
+                detail = type(error).__name__
+            seconds = time.perf_counter() - began
+            outcomes.append(
+                NoteOutcome.of(
+                    message, stage=self.stage, verdict=verdict, seconds=seconds, document=reference, detail=detail
+                )
+            )
+        for outcome in outcomes:  # only now: until here, all of them might have had to run again
+            self._report.finished(outcome)
+        if failures:
+            raise failures[0]
+
+    async def _extract(self, event: NoteEvent | EventError, message: Message) -> tuple[Verdict, str | None]:
+        if isinstance(event, EventError):
+            raise event
+        record = await self._pipeline.extract(event)
+        await self._producer.send(
+            self._topics.extractions,
+            key=record.document.key.encode(),
+            value=record.to_json().encode(),
+            headers=tuple(header for header in message.headers if header[0] in _TRACE_HEADERS),
+        )
+        if record.outcome is Outcome.RETRACTED:
+            return Verdict.RETRACTED, record.reason.value if record.reason else None
+        return Verdict.ACCEPTED, record.outcome.value

@@ -1,0 +1,76 @@
+"""A record's states, and the moves between them that are legal: the law of "nothing lost" as a table.
+
+::
+
+    WAITING ──► RUNNING ──────────────► DONE      handled, or skipped
+       │        │  ▲  └──► CONDEMNED ──► DONE      its dead letter is acknowledged
+       │        ▼  │            │
+       │      BACKING_OFF       │
+       ▼           ▼            ▼
+    DROPPED ◄──────┴────────────┘                 never counted: it will be delivered again
+
+Only DONE lets a partition's offset move past a record. Nothing leads out of DONE or DROPPED.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final
+
+from consumers.broker import Message
+
+__all__ = ["MOVES", "IllegalMove", "Record", "State"]
+
+
+class State(Enum):
+    """Where a record is on its way through the loop."""
+
+    WAITING = auto()  # polled; behind another of its key, or not yet begun
+    RUNNING = auto()  # a worker has it
+    BACKING_OFF = auto()  # the world failed it: it will run again
+    CONDEMNED = auto()  # its dead letter is on the way
+    DONE = auto()
+    DROPPED = auto()  # let go unfinished: its partition goes, or the loop stops
+
+
+MOVES: Final[Mapping[State, frozenset[State]]] = {
+    State.WAITING: frozenset({State.RUNNING, State.DROPPED}),
+    State.RUNNING: frozenset({State.DONE, State.BACKING_OFF, State.CONDEMNED, State.DROPPED}),
+    State.BACKING_OFF: frozenset({State.RUNNING, State.DROPPED}),
+    State.CONDEMNED: frozenset({State.DONE, State.DROPPED}),
+    State.DONE: frozenset(),
+    State.DROPPED: frozenset(),
+}
+
+
+class IllegalMove(RuntimeError):
+    """A move that the table doesn't know: a fault of the loop, never of a record."""
+
+
+class Record:
+    """A message on its way. Lives on the asyncio loop's thread.
+
+    ``epoch`` is that of the assignment it was polled under; ``abandoned`` is set when it must not begin (or try
+    again) any more, while what runs may finish.
+    """
+
+    __slots__ = ("_state", "abandoned", "epoch", "message")
+
+    def __init__(self, message: Message, epoch: int) -> None:
+        self.message = message
+        self.epoch = epoch
+        self.abandoned = asyncio.Event()
+        self._state = State.WAITING
+
+    @property
+    def state(self) -> State:
+        """Where it is."""
+        return self._state
+
+    def move(self, to: State) -> None:
+        """Go there, or raise IllegalMove."""
+        if to not in MOVES[self._state]:
+            raise IllegalMove(f"a record can't go from {self._state.name} to {to.name}")
+        self._state = to

@@ -1,0 +1,288 @@
+"""The loop: poll → process → commit, with nothing lost.
+
+One thread owns the consumer and does nothing else; the work runs on the asyncio loop that awaits :meth:`Loop.run`.
+
+* A record is committed only when it, and every record polled before it in its partition, is done.
+* Records of one partition and key run one after another; all others side by side, ``max_in_flight`` at most.
+* A partition that goes is drained and committed while it is still ours; what isn't done in time runs again elsewhere.
+* During an outage nothing new is polled, and the group membership is kept alive for as long as it lasts.
+* When the consumer's thread dies, :meth:`Loop.run` raises: a process that doesn't poll must not live on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from consumers.broker import Consumer, Message, TopicPartition
+from consumers.dead_letters import DeadLetters
+from consumers.lanes import Lanes
+from consumers.lifecycle import Record, State
+from consumers.offsets import Ledger
+from consumers.outcomes import Report
+from consumers.processing import Processor, RetryOptions, Worker
+from medie_fhir.errors import BrokerUnavailable
+
+__all__ = ["Loop", "LoopOptions"]
+
+log = logging.getLogger(__name__)
+
+Offsets = Mapping[TopicPartition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
+
+    ``drain_s`` must stay well under the broker's ``max_poll_interval``. Even an idle member commits every
+    ``idle_commit_s``: one that was fenced off by another of its name learns it in no other way.
+    """
+
+    max_in_flight: int = 64
+    commit_interval_s: float = 1.0
+    commit_every: int = 500
+    idle_commit_s: float = 30.0
+    drain_s: float = 20.0
+    span_limit: int = 10_000
+    idle_poll_s: float = 1.0
+    busy_poll_s: float = 0.05
+    retry: RetryOptions = field(default_factory=RetryOptions)
+
+
+class Loop:
+    """Runs a worker over a consumer's records. Runs once."""
+
+    def __init__(
+        self,
+        *,
+        consumer: Consumer,
+        worker: Worker,
+        dead_letters: DeadLetters,
+        report: Report,
+        options: LoopOptions | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer = consumer
+        self._options = options or LoopOptions()
+        self._processor = Processor(worker, dead_letters, report, self._options.retry)
+        self._stage = worker.stage
+        self._now = monotonic
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        # Shared by the threads, under the lock:
+        self._changed = threading.Condition()
+        self._ledger = Ledger(self._options.span_limit)
+        self._in_flight = 0
+        self._completed = 0  # since the last commit
+        self._paused: frozenset[TopicPartition] = frozenset()
+        # The consumer's thread's own:
+        self._committed_at = monotonic()
+        self._ends: dict[TopicPartition, int] = {}
+        self._holding = False
+        # The asyncio thread's own:
+        self._asyncio: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
+        self._lanes = Lanes(self._processor.process, self._record_ended)
+
+    async def run(self, *, until_end: bool = False) -> None:
+        """Run until :meth:`stop`; with ``until_end``, until all records that are there now are finished.
+
+        Raises what stopped it: an error whose policy is STOP, or whatever killed the consumer's thread.
+        """
+        self._asyncio, self._over = asyncio.get_running_loop(), asyncio.Event()
+        thread = threading.Thread(
+            target=self._own_consumer, args=(until_end,), name=f"{self._stage}-consumer", daemon=True
+        )
+        thread.start()
+        try:
+            await self._over.wait()
+        except asyncio.CancelledError:
+            self.stop()
+            await self._over.wait()
+            raise
+        finally:
+            await self._lanes.cancel()
+            thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Begin nothing more, finish what runs, commit, leave the group. From any thread or signal handler."""
+        self._stopping.set()
+
+    # --- the consumer's thread --------------------------------------------------------------------------------------
+
+    def _own_consumer(self, until_end: bool) -> None:
+        try:
+            self._consumer.subscribe(self)
+            while not self._stopping.is_set():
+                self._step()
+                if until_end and self._at_end():
+                    break
+            self._drain_all()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, run() must raise it
+            self._fail(error)
+        finally:
+            try:
+                self._consumer.close()
+            except Exception as error:  # noqa: BLE001 - all that could be committed is; the group finds out by itself
+                log.warning("%s: leaving the group failed with %s", self._stage, type(error).__name__)
+            self._asyncio.call_soon_threadsafe(self._over.set)
+
+    def _step(self) -> None:
+        """Poll once, and do what is due."""
+        options = self._options
+        with self._changed:
+            room = max(1, options.max_in_flight - self._in_flight)
+            busy = self._in_flight > 0 or self._completed > 0
+        try:
+            messages = self._consumer.poll(options.busy_poll_s if busy else options.idle_poll_s, room)
+        except BrokerUnavailable as error:
+            log.warning("%s: polling failed with %s", self._stage, type(error).__name__)
+            self._stopping.wait(options.idle_poll_s)
+            messages = []
+        self._accept(messages)
+        self._throttle()
+        self._commit_if_due()
+
+    def _accept(self, messages: list[Message]) -> None:
+        if not messages:
+            return
+        with self._changed:
+            records = [Record(message, self._ledger.accept(message.place, message.offset)) for message in messages]
+            self._in_flight += len(records)
+        self._asyncio.call_soon_threadsafe(self._begin, records)
+
+    def _throttle(self) -> None:
+        """Pause all at the most in flight and in an outage, resume at half; pause what is full."""
+        owned = self._consumer.assignment()
+        most = self._options.max_in_flight
+        with self._changed:
+            above = most // 2 if self._holding else most - 1
+            self._holding = self._in_flight > above or self._processor.outage
+            paused = self._paused & owned
+            wanted = owned if self._holding else self._ledger.full & owned
+            self._paused = wanted
+        if wanted != paused:
+            self._consumer.pause(wanted - paused)
+            self._consumer.resume(paused - wanted)
+
+    def _commit_if_due(self) -> None:
+        options, waited = self._options, self._now() - self._committed_at
+        idle = waited >= options.idle_commit_s
+        if waited >= options.commit_interval_s or self._completed >= options.commit_every:
+            self._commit(again=idle)
+
+    def _commit(self, *, again: bool = False) -> bool:
+        """Commit what is due, and ``again`` what isn't; False where it must be tried again."""
+        owned = self._consumer.assignment()
+        with self._changed:
+            offsets = self._ledger.watermarks(owned) if again else self._ledger.due(owned)
+            self._completed = 0
+        if not offsets:
+            return True
+        self._committed_at = self._now()
+        try:
+            self._consumer.commit(offsets)
+        except BrokerUnavailable as error:
+            log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
+            return False
+        with self._changed:
+            self._ledger.acknowledge(offsets)
+        return True
+
+    def _at_end(self) -> bool:
+        """Whether all that was there when its partition came to us is finished."""
+        owned = self._consumer.assignment()
+        try:
+            if missing := owned - self._ends.keys():
+                self._ends.update(self._consumer.end_offsets(missing))
+            return bool(owned) and all(self._finished(partition) for partition in owned)
+        except BrokerUnavailable:
+            return False
+
+    def _finished(self, partition: TopicPartition) -> bool:
+        end = self._ends[partition]
+        with self._changed:
+            mark = self._ledger.watermarks([partition]).get(partition, 0)
+            unfinished = self._ledger.unfinished(partition)
+        return mark >= end or (not unfinished and self._consumer.position(partition) >= end)
+
+    def _drain_all(self) -> None:
+        """Begin nothing more, give what runs its time, and commit."""
+        deadline = self._now() + self._options.drain_s
+        self._asyncio.call_soon_threadsafe(self._lanes.abandon)
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_flight == 0, self._options.drain_s)
+            left = self._in_flight
+        if left:
+            log.warning("%s: %d records were not finished in time and will be delivered again", self._stage, left)
+        while not self._commit() and self._now() < deadline:
+            time.sleep(self._options.busy_poll_s)
+
+    # --- the asyncio thread -----------------------------------------------------------------------------------------
+
+    def _begin(self, records: list[Record]) -> None:
+        self._lanes.begin(records)
+        if self._stopping.is_set():
+            self._lanes.abandon()
+
+    def _record_ended(self, record: Record, error: BaseException | None) -> None:
+        if error is not None:
+            self._fail(error)
+            self._lanes.abandon()  # before the next of its key begins
+        with self._changed:
+            self._in_flight -= 1
+            if record.state is State.DONE:
+                self._ledger.finish(record.message.place, record.epoch, record.message.offset)
+                self._completed += 1
+            self._changed.notify_all()
+
+    def _drain(self, partitions: frozenset[TopicPartition], epoch: int, offsets: Future[Offsets]) -> None:
+        """Partitions are about to go: let what runs finish, then say what to commit, and forget them."""
+
+        def give_up() -> None:
+            with self._changed:
+                due = self._ledger.due(partitions)
+                self._ledger.drop(partitions, epoch)
+            offsets.set_result(due)
+
+        self._lanes.abandon(partitions)
+        self._lanes.when_settled(partitions, self._options.drain_s, give_up)
+
+    # --- called by the broker, on any thread (see consumers.broker.RebalanceListener) -------------------------------
+
+    def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """Partitions came."""
+        with self._changed:
+            self._ledger.assign(partitions)
+            self._paused -= partitions
+
+    def revoked(self, partitions: frozenset[TopicPartition]) -> Future[Offsets]:
+        """Partitions are about to go."""
+        offsets: Future[Offsets] = Future()
+        with self._changed:
+            epoch = self._ledger.epoch
+            self._paused -= partitions
+        self._asyncio.call_soon_threadsafe(self._drain, partitions, epoch, offsets)
+        return offsets
+
+    def lost(self, partitions: frozenset[TopicPartition]) -> None:
+        """Partitions are gone."""
+        with self._changed:
+            self._ledger.drop(partitions)
+            self._paused -= partitions
+        self._asyncio.call_soon_threadsafe(self._lanes.abandon, partitions)
+
+    # --- any thread -------------------------------------------------------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop, and let run() raise the first error."""
+        with self._changed:
+            self._error = self._error or error
+        self._stopping.set()

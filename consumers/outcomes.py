@@ -1,0 +1,98 @@
+"""What became of each note: counted, and told to whoever listens (a line of the demo, a metric)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consumers.broker import Message
+from medie_fhir.errors import MedieError, Policy
+
+__all__ = ["NoteFailed", "NoteOutcome", "Report", "Verdict", "policy_of"]
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """What became of a note at one stage."""
+
+    ACCEPTED = "accepted"  # its record, or its resources, are written
+    SKIPPED = "skipped"  # nothing to do, and nobody's fault
+    RETRACTED = "retracted"  # its document no longer holds, and that is written
+    REFUSED = "refused"  # a bad entry among others of one record; the record's dead letter speaks for it
+    DEAD_LETTER = "dead-letter"  # the record's dead letter is acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class NoteOutcome:
+    """One note at one stage. ``document`` is ``DocumentInfo.reference`` where it is known.
+
+    ``detail`` is the name of an error's class or one of a small fixed set of words, never an error's text.
+    """
+
+    document: str | None
+    topic: str
+    partition: int
+    offset: int
+    stage: str
+    verdict: Verdict
+    detail: str | None
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        message: Message,
+        *,
+        stage: str,
+        verdict: Verdict,
+        seconds: float,
+        document: str | None = None,
+        detail: str | None = None,
+    ) -> NoteOutcome:
+        """The outcome of a note that came in ``message``."""
+        return cls(document, message.topic, message.partition, message.offset, stage, verdict, detail, seconds)
+
+
+class NoteFailed(Exception):
+    """An error together with the document it befell, which the error itself doesn't know."""
+
+    def __init__(self, error: Exception, document: str | None = None, key: str | None = None) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+        self.document = document
+        self.key = key
+
+
+def policy_of(error: BaseException) -> Policy:
+    """What is to be done about an error; one that isn't ours is a bug, and its record a dead letter."""
+    return error.policy if isinstance(error, MedieError) else Policy.DEAD_LETTER
+
+
+class Report:
+    """Counts outcomes and passes each on. Thread-safe; a listener that raises harms no record."""
+
+    def __init__(self, on_note: Callable[[NoteOutcome], None] | None = None) -> None:
+        self._on_note = on_note
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, Verdict]] = Counter()
+
+    def finished(self, outcome: NoteOutcome) -> None:
+        """A note is finished at a stage."""
+        with self._lock:
+            self._counts[outcome.stage, outcome.verdict] += 1
+        if self._on_note is None:
+            return
+        try:
+            self._on_note(outcome)
+        except Exception as error:  # noqa: BLE001 - what listens is foreign, and the note is finished whatever it does
+            log.error("a listener of outcomes failed with %s", type(error).__name__)  # noqa: TRY400 - no text in logs
+
+    def counts(self) -> dict[tuple[str, Verdict], int]:
+        """How many notes, by stage and verdict."""
+        with self._lock:
+            return dict(self._counts)
