@@ -63,7 +63,7 @@ class ModelSettings(_Part):
     name: str = Field(default="medical-ie", description="The model or LoRA module to ask for.")
     api_key: SecretStr | None = Field(default=None, description="Bearer token for the model server.")
     timeout_seconds: float = Field(default=120.0, gt=0, description="For one answer.")
-    concurrency: int = Field(default=8, ge=1, description="Requests at once; the embedded model runs two.")
+    concurrency: int = Field(default=8, ge=1, description="Requests at once; the embedded model takes one.")
     triage: bool = Field(default=True, description="Don't ask the model of text with no malignancy in sight.")
 
 

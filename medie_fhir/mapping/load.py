@@ -10,31 +10,17 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from medie_fhir.errors import InvalidMapping, RenderError
-from medie_fhir.mapping.evaluate import compile_expression, expressions
+from medie_fhir.mapping.evaluate import expressions
 from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.render import render
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.source import Source
+from medie_fhir.mapping.syntax import is_fhirpath
 
 __all__ = ["Mapping", "load_mapping"]
 
-_VARIABLES = frozenset(
-    [
-        "fact",
-        "concept",
-        "document",
-        "subject",
-        "effective",
-        "recorded",
-        "source",
-        "primary",
-        "context",
-        "resource",
-        "ucum",
-        "sct",
-        "loinc",
-    ]
-)
+_OURS = frozenset({"fact", "concept", "document", "subject", "effective", "recorded", "source", "primary"})
+_VARIABLES = _OURS | {"context", "resource", "ucum", "sct", "loinc"}  # FHIRPath R2 §9, FPML
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +81,7 @@ def _broken_expressions(file: MappingFile, source: Source) -> list[str]:
         if template.when is not None:
             all_of_it.append((("templates", index, "when"), template.when))
         for path, expression in all_of_it:
-            try:
-                compile_expression(expression)
-            except Exception:  # noqa: BLE001 - the FHIRPath parser documents no errors, and raises many kinds
+            if not is_fhirpath(expression):
                 found.append(source.fault(path, f"'{expression}' is no FHIRPath expression"))
                 continue
             first = expression[1:].split(".")[0].split("(")[0]
@@ -106,7 +90,7 @@ def _broken_expressions(file: MappingFile, source: Source) -> list[str]:
                 and first.isidentifier()
                 and first not in _VARIABLES | _loop_variables(template.resource)
             ):
-                found.append(source.fault(path, f"'%{first}' is no variable; allowed: {', '.join(sorted(_VARIABLES))}"))
+                found.append(source.fault(path, f"'%{first}' is no variable; allowed: {', '.join(sorted(_OURS))}"))
     return found
 
 

@@ -113,7 +113,7 @@ def _one(template: Template, variables: Json, fact: CodedFact) -> Json | None:
 def _model(resource_type: str) -> type[BaseModel] | None:
     try:
         model: type[BaseModel] = get_fhir_model_class(resource_type)
-    except (KeyError, LookupError):
+    except (AttributeError, LookupError, ValueError):
         return None
     return model
 

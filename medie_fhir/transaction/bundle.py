@@ -53,8 +53,8 @@ def assemble(
     document = document_reference(record.document, copies=copies)
     kept = [f"{r['resourceType']}/{r['id']}" for r in resources]
     gone = retracted(standing.resources, frozenset(kept))
-    if record.outcome is Outcome.RETRACTED and not standing.provenances and record.document.subject is None:
-        return None  # a deletion of what was never written: there is nobody and nothing to write it for
+    if _nothing_to_say(record, kept, gone, standing):
+        return None
     entries: list[Json] = []
     if document["reference"] != record.document.reference:
         entries.append(document_copy(record, standing.document))
@@ -68,6 +68,19 @@ def assemble(
         why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"
         entries.append(retraction_provenance(record, act, why))
     return transaction(entries)
+
+
+def _nothing_to_say(record: ExtractionRecord, kept: list[str], gone: list[Json], standing: Standing) -> bool:
+    """Whether a record neither writes nor takes back anything: most notes of a hospital name no cancer.
+
+    A retraction is said even so, for it keeps an older version that comes late from being written; but not of a
+    document that nothing is known of, for there would be nobody to say it of.
+    """
+    if kept or gone:
+        return False
+    if record.outcome is Outcome.RETRACTED:
+        return standing.document is None and record.document.subject is None
+    return True
 
 
 def _retraction_targets(gone: list[Json], standing: Standing, work: Work) -> list[str]:

@@ -12,7 +12,7 @@ import uuid
 
 from medie_fhir.model import DocumentInfo
 
-__all__ = ["BASE", "device_id", "document_id", "fact_id", "part_id", "provenance_id"]
+__all__ = ["BASE", "device_id", "document_id", "fact_id", "provenance_id"]
 
 BASE = "https://medie-fhir.github.io/fhir"
 """The root of the project's own identifier systems. Ids hang on it: it never changes."""
@@ -32,11 +32,6 @@ def document_id(document: DocumentInfo) -> str:
 def fact_id(document: DocumentInfo, field: str, concept_key: str) -> str:
     """The id of the resource that says that this document means ``concept_key`` in ``field``."""
     return _id("fact", document.source, document.reference, field, concept_key)
-
-
-def part_id(fact: str, part: int) -> str:
-    """The id of a fact's n-th resource, where a mapping makes several of one fact; the first has the fact's own id."""
-    return fact if part == 0 else _id("part", fact, part)
 
 
 def device_id(model: str, adapter: str | None, adapter_digest: str | None, server: str | None) -> str:

@@ -1,0 +1,69 @@
+# The one door. `make demo` and `make test` need Python 3.11+ and make, and set up all else themselves.
+# The first of these that runs and is new enough (a version manager's shim may be on the PATH and yet not run).
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+STORE  := build/demo/fhir.sqlite
+SOURCES := pyproject.toml constraints.txt $(shell find medie_fhir consumers mappings schemas examples/notes -type f -not -name '*.pyc' 2>/dev/null)
+export PIP_CONSTRAINT := constraints.txt
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench schemas dev clean
+
+help: ## Show what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "medie-fhir needs Python 3.11 or later: make PYTHON=/path/to/python3.11")'
+	@echo "creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -U pip
+
+$(VENV)/.installed: $(SOURCES) | $(BIN)/python
+	@echo "installing medie-fhir and what it needs into $(VENV) …"
+	@rm -rf build/wheel
+	@$(PIP) wheel --no-deps -w build/wheel .
+	@$(PIP) install --force-reinstall --no-deps build/wheel/*.whl
+	@$(PIP) install build/wheel/*.whl
+	@touch $@
+
+demo: $(VENV)/.installed ## Stream the sample notes through everything, on this machine
+	@$(BIN)/medie-fhir models pull
+	@$(BIN)/medie-fhir demo --store $(STORE)
+
+$(VENV)/.tested: $(VENV)/.installed
+	@echo "installing what the tests need …"
+	@$(PIP) install --group test
+	@touch $@
+
+test: $(VENV)/.tested ## Run the tests, against the installed wheel
+	@$(BIN)/medie-fhir models pull
+	@$(BIN)/python -P -m pytest $(ARGS)
+
+$(VENV)/.checked: $(VENV)/.tested
+	@echo "installing what the checks need …"
+	@$(PIP) install --group check
+	@touch $@
+
+check: $(VENV)/.checked ## Lint, types, import layers, schemas and samples up to date
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/build_schemas.py --check
+	$(BIN)/python scripts/build_sample_notes.py --check
+
+bench: $(VENV)/.tested ## Measure, and write build/bench.json
+	@$(BIN)/python benchmarks/run.py
+
+schemas: $(VENV)/.installed ## Write schemas/ and docs/settings.md anew from the types
+	@$(BIN)/python scripts/build_schemas.py
+
+dev: $(VENV)/.checked ## An editable install with all tools, and the commit hooks
+	@$(PIP) install --no-deps -e .
+	@$(BIN)/pre-commit install
+
+clean: ## Remove what was built, but for caches outside the tree
+	rm -rf build dist $(VENV)

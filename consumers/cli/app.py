@@ -1,0 +1,89 @@
+"""The command's root: its sub-commands, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from typing import Annotated
+
+import typer
+
+from consumers.cli import demo, doctor, extract, inspect, mapping, models, run
+from medie_fhir import __version__
+from medie_fhir.errors import (
+    BrokerError,
+    DependencyMissing,
+    FhirError,
+    InvalidMapping,
+    InvalidTask,
+    InvalidTerminology,
+    MedieError,
+    ModelError,
+    SettingsError,
+)
+
+__all__ = ["Exit", "exit_code", "main"]
+
+
+class Exit(IntEnum):
+    """What the command's exit codes mean."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    WRONG_USE = 2
+    NOT_REACHABLE = 3
+
+
+app = typer.Typer(
+    name="medie-fhir",
+    help=__doc__ and "Clinical notes from Kafka, read by a language model, grounded, coded, written to FHIR R4.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a dependency is not reachable. Settings: docs/settings.md.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("extract")(extract.extract)
+app.command("inspect")(inspect.inspect)
+app.command("doctor")(doctor.doctor)
+app.add_typer(run.app, name="run")
+app.add_typer(models.app, name="models")
+app.add_typer(mapping.app, name="mapping")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"medie-fhir {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Clinical notes from Kafka, read by a language model, grounded, coded, written to FHIR R4."""
+
+
+def exit_code(error: MedieError) -> Exit:
+    """The exit code that tells a script what kind of error ended the command."""
+    match error:
+        case SettingsError() | InvalidMapping() | InvalidTask() | InvalidTerminology():
+            return Exit.WRONG_USE
+        case DependencyMissing() | ModelError() | FhirError() | BrokerError():
+            return Exit.NOT_REACHABLE
+        case _:
+            return Exit.CHECK_FAILED
+
+
+def main() -> None:
+    """Run the command. An error of ours is one clear line, never a stack trace: a trace may hold a note's text."""
+    try:
+        app()
+    except MedieError as error:
+        typer.echo(f"medie-fhir: {type(error).__name__}: {error}", err=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        typer.echo("medie-fhir: stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,193 @@
+"""``medie-fhir demo``: the whole way of the sample notes, on this machine, with nothing else installed.
+
+Real are the consumers, the loop, the model and every station; the broker and the FHIR server are the in-memory twins,
+and the FHIR server is spoken to over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from consumers.cli.options import err, out, run_async
+from consumers.memory_broker import MemoryBroker
+from consumers.outcomes import NoteOutcome, Report, Verdict
+from consumers.programs import extract_loop, publish_loop
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.adapters.model_files import home
+from medie_fhir.errors import DocumentError, EventError
+from medie_fhir.model import Json
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.settings import Settings, load_settings
+from medie_fhir.shipped import shipped
+from medie_fhir.wiring import open_pipeline
+
+__all__ = ["demo"]
+
+_INPUT_ERRORS = frozenset(
+    kind.__name__ for base in (EventError, DocumentError) for kind in (base, *base.__subclasses__())
+)
+
+
+def demo(
+    store: Annotated[Path | None, typer.Option(help="The FHIR store, one SQLite file; kept between runs.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+    serve: Annotated[bool, typer.Option(help="Keep the FHIR server up afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Stream the sample notes through everything, on embedded defaults, and show what was written."""
+    path = store or home() / "demo" / "fhir.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tally = run_async(_demo(path, serve=serve))
+    if as_json:
+        typer.echo(json.dumps(tally.as_json()))
+
+
+@dataclass
+class Tally:
+    """What became of the sample stream. An event is one document of one Kafka record; each has one final verdict.
+
+    ``refused`` are those dead letters whose input was no good (event or content), as against a failure later on.
+    """
+
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    refused: int = 0
+    resources: int = 0
+    new_versions: int = 0
+    seconds: float = 0.0
+
+    def note(self, outcome: NoteOutcome) -> None:
+        """Count a verdict that is final, and print its line."""
+        dead = outcome.verdict in (Verdict.DEAD_LETTER, Verdict.REFUSED)
+        if outcome.stage == "extract" and not dead and outcome.verdict is not Verdict.SKIPPED:
+            return  # its last word comes from the other consumer
+        self.verdicts[Verdict.DEAD_LETTER if dead else outcome.verdict] += 1
+        self.refused += dead and outcome.detail in _INPUT_ERRORS
+        count = sum(self.verdicts.values())
+        out.print(
+            f"{count:3}  {outcome.verdict:<11}  {outcome.document or '(no document)':<26}  {outcome.detail or ''}",
+            highlight=False,
+        )
+
+    def as_json(self) -> Json:
+        """The last line of ``demo --json``."""
+        return {
+            "events": sum(self.verdicts.values()),
+            "accepted": self.verdicts[Verdict.ACCEPTED],
+            "skipped": self.verdicts[Verdict.SKIPPED],
+            "refused": self.refused,
+            "dead_letters": self.verdicts[Verdict.DEAD_LETTER],
+            "retracted": self.verdicts[Verdict.RETRACTED],
+            "resources": self.resources,
+            "new_versions": self.new_versions,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+async def _demo(store: Path, *, serve: bool) -> Tally:
+    events = [json.loads(line) for line in shipped("notes", "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    tally = Tally(total=len(events))
+    async with AsyncExitStack() as stack:
+        twin = stack.enter_context(FhirTwin(store))
+        server = stack.enter_context(FhirTwinServer(twin))
+        settings = _settings(server.base_url)
+        err.print(f"FHIR server  {server.base_url} (twin, kept in {store})", highlight=False, soft_wrap=True)
+        for seed in ("patients.json", "binaries.json"):
+            await twin.transact(json.loads(shipped("notes", seed).read_text(encoding="utf-8")))
+        before = twin.count_versions()
+        err.print("model        starting the embedded model …", highlight=False)
+        pipeline = await stack.enter_async_context(open_pipeline(settings))
+        broker = await _broker(settings, events)
+        err.print(f"broker       in memory, {len(events)} records on {settings.kafka.events}\n", highlight=False)
+        await _stream(settings, broker, pipeline, tally)
+        tally.new_versions = twin.count_versions() - before
+        held = _held(twin)
+        tally.resources = sum(held.values())
+        tally.seconds = time.monotonic() - tally.began
+        _show(tally, held, server.base_url, store)
+        if serve:
+            err.print("serving until Ctrl-C …", highlight=False)
+            await asyncio.Event().wait()
+    return tally
+
+
+def _settings(base_url: str) -> Settings:
+    """The defaults, with the embedded model, and the FHIR server of this process."""
+    defaults = load_settings()
+    fhir = defaults.fhir.model_copy(
+        update={"base_url": base_url, "source_base_url": None, "token": None, "bundles": None}
+    )
+    model = defaults.model.model_copy(update={"base_url": None})
+    return defaults.model_copy(update={"fhir": fhir, "model": model})
+
+
+async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:
+    """A broker with our topics, and the sample events on the first of them."""
+    broker, kafka = MemoryBroker(), settings.kafka
+    broker.create_topics({kafka.events: 4, kafka.extractions: 4, kafka.dead_letters: 1})
+    producer = broker.producer()
+    for event in events:
+        value = event.get("value")
+        await producer.send(
+            kafka.events,
+            key=event["key"].encode() if event.get("key") else None,
+            value=event["raw"].encode() if "raw" in event else None if value is None else json.dumps(value).encode(),
+            timestamp_ms=int(datetime.fromisoformat(event["timestamp"]).timestamp() * 1000),
+        )
+    return broker
+
+
+async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, tally: Tally) -> None:
+    """Both consumers side by side, until every event has its last word."""
+    report = Report(tally.note)
+    alongside = publish_loop(settings, broker, pipeline, report)
+    publishing = asyncio.create_task(alongside.run())
+    try:
+        await extract_loop(settings, broker, pipeline, report).run(until_end=True)
+    finally:
+        alongside.stop()
+        await publishing
+    await publish_loop(settings, broker, pipeline, report).run(until_end=True)  # what came in while that one stopped
+
+
+def _held(twin: FhirTwin) -> Counter[str]:
+    """How many resources of each kind hold now, not counting those entered in error."""
+    held: Counter[str] = Counter()
+    for resource in twin.current():
+        verified = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
+        if "entered-in-error" not in (resource.get("status"), verified):
+            held[resource["resourceType"]] += 1
+    return held
+
+
+def _show(tally: Tally, held: Counter[str], base_url: str, store: Path) -> None:
+    summary = Table(
+        "events", *(v.value for v in (Verdict.ACCEPTED, Verdict.SKIPPED, Verdict.RETRACTED)), "dead letters"
+    )
+    counts = tally.as_json()
+    summary.add_row(*(str(counts[k]) for k in ("events", "accepted", "skipped", "retracted", "dead_letters")))
+    out.print()
+    out.print(summary)
+    kinds = Table("resource", "current")
+    for kind, count in sorted(held.items()):
+        kinds.add_row(kind, str(count))
+    out.print(kinds)
+    out.print(f"{tally.new_versions} new resource versions in {tally.seconds:.0f} s", highlight=False)
+    out.print(
+        f"look:  medie-fhir demo --serve --store {store}, then {base_url.rsplit(':', 1)[0]}:PORT/fhir/Condition"
+        "  ·  the notes: examples/notes/text  ·  the mapping: mappings/default.yaml",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,107 @@
+"""``medie-fhir doctor``: is what we depend on reachable, of a fit version, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from consumers.cli.options import Config, out, run_async, settings_of
+from consumers.kafka_broker import KafkaBroker
+from medie_fhir.errors import MedieError
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import configure, open_model, open_target
+
+__all__ = ["doctor"]
+
+_CONFIGURATION_IS_WRONG = 1
+_NOT_REACHABLE = 3
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False, config: Config = None
+) -> None:
+    """Check Kafka, the FHIR server, the model, the mapping: reachable, version, fit, and what to do."""
+    settings = settings_of(config)
+    results = run_async(_all(settings))
+    if as_json:
+        for name, ok, found in results:
+            typer.echo(json.dumps({"check": name, "ok": ok, "found": found}, ensure_ascii=False))
+    else:
+        table = Table("check", "", "found")
+        for name, ok, found in results:
+            table.add_row(name, "ok" if ok else "NOT OK", found)
+        out.print(table)
+    broken = {name for name, ok, _ in results if not ok}
+    if broken:
+        raise typer.Exit(_NOT_REACHABLE if broken - {"configuration"} else _CONFIGURATION_IS_WRONG)
+
+
+async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
+    checks: dict[str, Callable[[Settings], Awaitable[str]]] = {
+        "configuration": _configuration,
+        "kafka": _kafka,
+        "fhir server": _fhir,
+        "model": _model,
+    }
+    results = []
+    for name, check in checks.items():
+        try:
+            results.append((name, True, await check(settings)))
+        except MedieError as error:
+            results.append((name, False, f"{type(error).__name__}: {error}"))
+    return results
+
+
+async def _configuration(settings: Settings) -> str:
+    loaded = configure(settings)
+    task, mapping = loaded.task, loaded.mapping
+    return f"task {task.name}@{task.version}, {len(task.field_names)} fields; mapping {mapping.label}"
+
+
+async def _kafka(settings: Settings) -> str:
+    kafka = settings.kafka
+    topics = [kafka.events, kafka.extractions, kafka.dead_letters]
+    broker = KafkaBroker(kafka.bootstrap_servers, kafka.client)
+    await asyncio.to_thread(broker.check_topics, topics)
+    return f"{kafka.bootstrap_servers}; topics {', '.join(topics)}"
+
+
+async def _fhir(settings: Settings) -> str:
+    async with open_target(settings) as target:
+        statement = await target.capabilities()
+    software = statement.get("software", {})
+    version = statement.get("fhirVersion", "unknown")
+    missing = _missing(statement)
+    where = str(settings.fhir.bundles or settings.fhir.base_url)
+    named = " ".join(filter(None, (software.get("name"), software.get("version")))) or "unnamed"
+    fit = f"lacks {', '.join(missing)}" if missing else "fit"
+    return f"{where}: {named}, FHIR {version}, {fit}"
+
+
+def _missing(statement: dict[str, Any]) -> list[str]:
+    """What we rely on and the CapabilityStatement doesn't promise."""
+    lacks = [] if str(statement.get("fhirVersion", "")).startswith("4.0") else ["FHIR R4 (4.0.x)"]
+    servers = [r for r in statement.get("rest", ()) if r.get("mode") == "server"]
+    if not any(i.get("code") == "transaction" for r in servers for i in r.get("interaction", ())):
+        lacks.append("transaction")
+    resources = {r.get("type"): r for s in servers for r in s.get("resource", ())}
+    for needed in ("Condition", "Observation", "Provenance", "Device", "DocumentReference"):
+        if needed not in resources:
+            lacks.append(needed)
+        elif resources[needed].get("updateCreate") is False:
+            lacks.append(f"update as create of {needed}")
+    return lacks
+
+
+async def _model(settings: Settings) -> str:
+    async with open_model(settings) as model:
+        described = await model.describe()
+    digest = (described.adapter_digest or "")[:12]
+    adapter = f" + {described.adapter}" + (f" ({digest})" if digest else "") if described.adapter else ""
+    where = settings.model.base_url or "embedded"
+    return f"{where}: {described.model}{adapter}, {described.server or 'server unnamed'}"

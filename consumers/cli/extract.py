@@ -1,0 +1,118 @@
+"""``medie-fhir extract``: what is read in notes, without Kafka and without a FHIR server."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumers.cli.options import Config, err, out, progress, run_async, settings_of
+from consumers.cli.views import fields_view, note_table
+from medie_fhir.document import note_text
+from medie_fhir.errors import MedieError, NoteSkipped, Policy
+from medie_fhir.model import DocumentInfo, ExtractionRecord, Json
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import open_pipeline
+
+__all__ = ["extract"]
+
+
+def extract(
+    notes: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.", metavar="NOTE")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help='A file of {"id", "text"} lines.')] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a note.")] = False,
+    fhir: Annotated[bool, typer.Option(help="Print the transaction Bundle of each note.")] = False,
+    subject: Annotated[str, typer.Option(help="The patient that --fhir writes for.")] = "Patient/example",
+    config: Config = None,
+) -> None:
+    """Print the fields of notes with their evidence."""
+    if bool(notes) == (jsonl is not None):
+        raise typer.BadParameter("give either notes (text files, or -) or --jsonl FILE")
+    if fhir and as_json:
+        raise typer.BadParameter("--fhir and --json exclude each other")
+    texts = list(_lines(jsonl) if jsonl else _files(notes or []))
+    failed = run_async(_extract(settings_of(config), texts, as_json=as_json, fhir=fhir, subject=subject))
+    if failed:
+        err.print(f"medie-fhir: {failed} of {len(texts)} notes could not be read", highlight=False)
+        raise typer.Exit(1)
+
+
+def _files(names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        try:
+            data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:
+            raise typer.BadParameter(f"{name}: {error.strerror}") from None
+        try:
+            yield ("-" if name == "-" else Path(name).name), data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise typer.BadParameter(f"{name}: is not UTF-8 text") from None
+
+
+def _lines(file: Path) -> Iterator[tuple[str, str]]:
+    try:
+        content = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{file}: can't be read as UTF-8: {type(error).__name__}") from None
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                note = json.loads(line)
+                yield str(note["id"]), str(note["text"])
+            except (ValueError, KeyError, TypeError):
+                raise typer.BadParameter(f'{file}:{number}: is not a {{"id", "text"}} object') from None
+
+
+async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json: bool, fhir: bool, subject: str) -> int:
+    failed = 0
+    async with open_pipeline(settings) as pipeline:
+        fields = pipeline.task.field_names
+        with progress() as bar:
+            task = bar.add_task("notes", total=len(texts))
+            for name, text in texts:
+                try:
+                    record = await _record(pipeline, name, text, subject)
+                except MedieError as error:
+                    if error.policy not in (Policy.SKIP, Policy.DEAD_LETTER):
+                        raise
+                    failed += not isinstance(error, NoteSkipped)
+                    _print_failure(name, error, fields, as_json=as_json)
+                else:
+                    _print(pipeline, name, record, as_json=as_json, fhir=fhir)
+                bar.advance(task)
+    return failed
+
+
+async def _record(pipeline: Pipeline, name: str, text: str, subject: str) -> ExtractionRecord:
+    reference = "DocumentReference/" + (re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")[:64] or "note")
+    document = DocumentInfo(reference=reference, status="current", subject={"reference": subject})
+    return await pipeline.extract_text(document, note_text(text))
+
+
+def _print(pipeline: Pipeline, name: str, record: ExtractionRecord, *, as_json: bool, fhir: bool) -> None:
+    if fhir:
+        bundle = pipeline.bundle(record) or {"resourceType": "Bundle", "type": "transaction"}
+        typer.echo(json.dumps(bundle, ensure_ascii=False, indent=2))
+        return
+    facts = pipeline.coded(record)
+    if as_json:
+        line: Json = {"id": name, "fields": fields_view(facts, pipeline.task.field_names)}
+        typer.echo(json.dumps(line, ensure_ascii=False))
+    elif facts:
+        out.print(note_table(name, facts, pipeline.task.field_names))
+    else:
+        out.print(f"{name}: nothing found ({record.outcome})", highlight=False)
+
+
+def _print_failure(name: str, error: MedieError, fields: tuple[str, ...], *, as_json: bool) -> None:
+    kind = error.reason if isinstance(error, NoteSkipped) else type(error).__name__
+    if as_json:
+        typer.echo(json.dumps({"id": name, "fields": {f: [] for f in fields}, "error": kind}))
+    else:
+        err.print(f"{name}: {type(error).__name__}: {error}", highlight=False)

@@ -1,0 +1,94 @@
+"""``medie-fhir inspect``: what the pipeline would make of events, without running the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from consumers.cli.options import Config, out, run_async, settings_of
+from medie_fhir.document import check_url, choose, inline
+from medie_fhir.errors import EventError, MedieError, NoteSkipped, Policy
+from medie_fhir.model import EventKind, Json, NoteEvent
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import allowed_hosts, open_pipeline
+
+__all__ = ["inspect"]
+
+_COLUMNS = ("file", "outcome", "class", "document", "content_type", "characters", "sha256")
+
+
+def inspect(
+    events: Annotated[list[Path], typer.Argument(help="Files that each hold one event, as a Kafka record's value.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    fetch: Annotated[bool, typer.Option(help="Get content that lies behind an allowed URL.")] = False,
+    config: Config = None,
+) -> None:
+    """Print what each event is: a note, one to fetch, skipped, a retraction, or refused, and why."""
+    run_async(_inspect(settings_of(config), events, as_json=as_json, fetch=fetch))
+
+
+async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetch: bool) -> None:
+    table = Table(*_COLUMNS)
+    async with AsyncExitStack() as stack:
+        pipeline = await stack.enter_async_context(open_pipeline(settings, with_model=False))
+        hosts = allowed_hosts(settings)
+        for file in files:
+            async for line in _lines(pipeline, file, hosts, fetch=fetch):
+                if as_json:
+                    typer.echo(json.dumps(line, ensure_ascii=False))
+                else:
+                    table.add_row(*("" if line.get(c) is None else str(line[c]) for c in _COLUMNS))
+    if not as_json:
+        out.print(table)
+
+
+async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch: bool) -> AsyncIterator[Json]:
+    blank: Json = dict.fromkeys(_COLUMNS) | {"file": str(file)}
+    try:
+        value = file.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    try:
+        events = await pipeline.events(value) if fetch else pipeline.parse(value)
+    except MedieError as error:
+        yield blank | _failure(error)
+        return
+    for event in events:
+        yield blank | await _outcome(pipeline, event, hosts, fetch=fetch)
+
+
+async def _outcome(pipeline: Pipeline, event: NoteEvent | EventError, hosts: frozenset[str], *, fetch: bool) -> Json:
+    if isinstance(event, EventError):
+        return _failure(event)
+    document = {"document": event.document.reference}
+    if event.kind is EventKind.RETRACTION:
+        return document | {"outcome": "retraction", "reason": event.reason}
+    try:
+        if event.kind is EventKind.REFERENCE:
+            check_url(event.document.reference, hosts)
+            return document | {"outcome": "fetch"}
+        attachment = choose(event)
+        document["content_type"] = attachment.content_type or ""
+        if inline(attachment) is None and not fetch:
+            check_url(attachment.url or "", hosts)
+            return document | {"outcome": "fetch"}
+        note = await pipeline.note(event)
+    except MedieError as error:
+        return document | _failure(error)
+    read = {"outcome": "note", "content_type": note.content_type, "characters": len(note.text), "sha256": note.sha256}
+    return document | read
+
+
+def _failure(error: MedieError) -> Json:
+    if isinstance(error, NoteSkipped):
+        return {"outcome": "skipped", "class": type(error).__name__, "reason": error.reason}
+    if error.policy is not Policy.DEAD_LETTER:
+        raise error
+    return {"outcome": "refused", "class": type(error).__name__, "reason": str(error)}

@@ -1,0 +1,35 @@
+"""Is this FHIRPath? (FHIRPath R2 §12, the grammar.) fhirpathpy mends broken expressions silently; we refuse them."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from antlr4 import CommonTokenStream, InputStream, Token
+from antlr4.error.ErrorListener import ErrorListener
+from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
+from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
+
+__all__ = ["is_fhirpath"]
+
+
+class _Broken(Exception):
+    """The first thing that the grammar can't read."""
+
+
+class _Strict(ErrorListener):  # type: ignore[misc]  # antlr4 has no types
+    def syntaxError(self, *_: Any) -> NoReturn:  # noqa: N802 - antlr4's name
+        raise _Broken
+
+
+def is_fhirpath(expression: str) -> bool:
+    """Whether the whole of ``expression`` is one FHIRPath expression."""
+    lexer = FHIRPathLexer(InputStream(expression))
+    parser = FHIRPathParser(CommonTokenStream(lexer))
+    for part in (lexer, parser):
+        part.removeErrorListeners()
+        part.addErrorListener(_Strict())
+    try:
+        parser.expression()
+    except _Broken:
+        return False
+    return bool(parser.getCurrentToken().type == Token.EOF)

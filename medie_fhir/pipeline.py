@@ -1,0 +1,278 @@
+"""The whole way of a note, a line per station: :meth:`Pipeline.extract`, then :meth:`Pipeline.publish`.
+
+Between the two lies the extraction record: the costly part is then safe, and publishing can be done again without
+the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in through the ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pydantic import ValidationError
+
+from medie_fhir import __version__
+from medie_fhir.coding import Tables, code
+from medie_fhir.document import TextLimits, choose, inline, read_text
+from medie_fhir.errors import ContentNotFound, EventError, RecordError
+from medie_fhir.event import EventOptions, parse_events
+from medie_fhir.extraction import Reading, Task, read
+from medie_fhir.grounding import Cues, ground
+from medie_fhir.mapping import Mapping as FhirMapping
+from medie_fhir.mapping import judge, render
+from medie_fhir.model import (
+    CodedFact,
+    DocumentInfo,
+    EventKind,
+    ExtractionRecord,
+    Fact,
+    Json,
+    NoteEvent,
+    NoteText,
+    Outcome,
+    Produced,
+    TextInfo,
+)
+from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
+from medie_fhir.transaction import (
+    BASE,
+    Standing,
+    Work,
+    assemble,
+    device,
+    document_id,
+    document_reference,
+    identify,
+    targets,
+    transaction,
+)
+
+__all__ = ["Options", "Pipeline", "Published"]
+
+_FACTS = f"{BASE}/fact"
+_READS_AT_ONCE = 8
+_NO_MODEL = ModelDescription(model="none")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the settings say of the stations."""
+
+    events: EventOptions = field(default_factory=EventOptions)
+    limits: TextLimits = field(default_factory=TextLimits)
+    triage: bool = True
+    copies: bool = True
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing a record came to. ``resources``: how many hold now because of it; ``retracted``: no longer do."""
+
+    outcome: Literal["written", "retracted", "stale", "empty"]
+    resources: int = 0
+    retracted: int = 0
+
+
+class Pipeline:
+    """The stations, joined. Safe for many notes at once; versions of one document must come one after the other."""
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        cues: Cues,
+        tables: Tables,
+        mapping: FhirMapping,
+        model: ModelServer,
+        source: FhirServer,
+        target: FhirServer,
+        clock: Clock,
+        options: Options | None = None,
+    ) -> None:
+        self.task, self.cues, self.tables, self.mapping = task, cues, tables, mapping
+        self.model, self.source, self.target, self.clock = model, source, target, clock
+        self.options = options or Options()
+        self._description: ModelDescription | None = None
+        self._devices: set[str] = set()
+
+    # --- bytes → extraction record ----------------------------------------------------------------------------------
+
+    def parse(
+        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+    ) -> tuple[NoteEvent | EventError, ...]:
+        """What a Kafka record says happened, without asking anyone. Raises EventError."""
+        return parse_events(
+            value, key, timestamp_ms=timestamp_ms, source=self.options.source, options=self.options.events
+        )
+
+    async def events(
+        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+    ) -> tuple[NoteEvent | EventError, ...]:
+        """What a Kafka record says happened; a bare reference is read from the source server. Raises EventError."""
+        parsed = self.parse(value, key, timestamp_ms=timestamp_ms)
+        return tuple([e for event in parsed for e in await self._dereferenced(event)])
+
+    async def extract(self, event: NoteEvent) -> ExtractionRecord:
+        """The extraction record of one event.
+
+        Raises NoteSkipped, DocumentError, ModelError, FhirError.
+        """
+        if event.kind is EventKind.RETRACTION:
+            return self._retraction(event)
+        return await self.extract_text(event.document, await self.note(event))
+
+    async def extract_text(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
+        """The extraction record of a note's text. Raises ModelError."""
+        reading = await read(note, self.task, self.model, triage=self.options.triage)
+        facts = ground(reading.values, note, self.task.grounding, self.cues)
+        produced = self._produced(await self._described())
+        return _record(document, note, reading, facts, produced)
+
+    async def note(self, event: NoteEvent) -> NoteText:
+        """The note's text, from the event or from behind its URL."""
+        attachment = choose(event)
+        data = inline(attachment)
+        if data is not None:
+            return read_text(attachment, data, self.options.limits)
+        content = await self.source.content(attachment.url or "")
+        return read_text(attachment, content.data, self.options.limits, served_type=content.content_type)
+
+    # --- extraction record → FHIR server ----------------------------------------------------------------------------
+
+    def record(self, value: bytes) -> ExtractionRecord:
+        """The extraction record in a Kafka record's value. Raises RecordError."""
+        try:
+            return ExtractionRecord.model_validate_json(value)
+        except ValidationError as error:
+            places = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
+            raise RecordError(f"not an extraction record of a known schema: {', '.join(places[:5])}") from None
+
+    def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
+        """The record's facts with their codes and ids, and whether the mapping's policy lets each be written."""
+        policy = self.mapping.file.policy
+        coded = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
+
+    def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
+        """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
+        source = document_reference(record.document, copies=self.options.copies)
+        facts = self.coded(record)
+        return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=_FACTS)
+
+    def bundle(self, record: ExtractionRecord) -> Json | None:
+        """The transaction that a first publishing of the record would post, or None where it says nothing."""
+        return self._assembled(record, self.resources(record, record.produced.at), Standing())
+
+    async def publish(self, record: ExtractionRecord) -> Published:
+        """Write a record's resources and take back what no longer holds, in one transaction.
+
+        Raises RenderError, FhirError.
+        """
+        standing = await self._standing(record.document)
+        if standing.knows_newer_than(record.document.version):
+            return Published("stale")
+        resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
+        standing = await self._with_resources(standing, resources)
+        bundle = self._assembled(record, resources, standing)
+        if bundle is None:
+            return Published("empty")
+        if record.outcome is not Outcome.RETRACTED:
+            await self._ensure_device(record.produced)
+        await self.target.transact(bundle)
+        outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
+        return Published(outcome, len(resources), _count_in_error(bundle))
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    async def _dereferenced(self, event: NoteEvent | EventError) -> tuple[NoteEvent | EventError, ...]:
+        if isinstance(event, EventError) or event.kind is not EventKind.REFERENCE:
+            return (event,)
+        content = await self.source.content(event.document.reference)
+        events = self.parse(content.data)
+        if any(isinstance(e, NoteEvent) and e.kind is EventKind.REFERENCE for e in events):
+            raise ContentNotFound("the reference leads to another reference, and not to a DocumentReference")
+        return events
+
+    async def _described(self) -> ModelDescription:
+        if self._description is None:
+            self._description = await self.model.describe()
+        return self._description
+
+    def _produced(self, model: ModelDescription) -> Produced:
+        return Produced(
+            at=self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            software=f"medie-fhir {__version__}",
+            task=f"{self.task.name}@{self.task.version}",
+            task_digest=self.task.digest,
+            model=model.model,
+            adapter=model.adapter,
+            adapter_digest=model.adapter_digest,
+            server=model.server,
+        )
+
+    def _retraction(self, event: NoteEvent) -> ExtractionRecord:
+        produced = self._produced(_NO_MODEL)  # taking back must not wait for a model server
+        return ExtractionRecord(
+            document=event.document, produced=produced, outcome=Outcome.RETRACTED, reason=event.reason
+        )
+
+    async def _standing(self, document: DocumentInfo) -> Standing:
+        """What earlier work left on the server for the document; on the live path that is one read, of nothing."""
+        ours = document_reference(document, copies=self.options.copies)["reference"]
+        copy = None
+        if ours != document.reference:
+            copy = await self.target.read("DocumentReference", document_id(document))
+            if copy is None:
+                return Standing()
+        provenances = await self.target.search("Provenance", {"entity": ours})
+        return Standing(copy, tuple(provenances))
+
+    async def _with_resources(self, standing: Standing, kept: list[Json]) -> Standing:
+        rewritten = {f"{r['resourceType']}/{r['id']}" for r in kept}
+        gate = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def one(reference: str) -> Json | None:
+            async with gate:
+                resource_type, resource_id = reference.split("/", 1)
+                return await self.target.read(resource_type, resource_id)
+
+        found = await asyncio.gather(*(one(t) for t in targets(standing.provenances) if t not in rewritten))
+        return replace(standing, resources=tuple(r for r in found if r is not None))
+
+    def _assembled(self, record: ExtractionRecord, resources: list[Json], standing: Standing) -> Json | None:
+        work = Work.of(record, self.mapping.label, standing)
+        return assemble(record, resources, standing, work, mapping=self.mapping.label, copies=self.options.copies)
+
+    async def _ensure_device(self, produced: Produced) -> None:
+        """The Device, once a process and not in every bundle: parallel transactions on one resource conflict."""
+        resource = device(produced)
+        if resource["id"] not in self._devices:
+            await self.target.transact(transaction([resource]))
+            self._devices.add(resource["id"])
+
+
+def _record(
+    document: DocumentInfo, note: NoteText, reading: Reading, facts: tuple[Fact, ...], produced: Produced
+) -> ExtractionRecord:
+    return ExtractionRecord(
+        document=document,
+        text=TextInfo(
+            sha256=note.sha256, characters=len(note.text), content_type=note.content_type, language=note.language
+        ),
+        produced=produced,
+        outcome=Outcome.TRIAGED if reading.triaged else Outcome.EXTRACTED,
+        facts=facts,
+        usage=reading.usage,
+    )
+
+
+def _count_in_error(bundle: Json) -> int:
+    resources: list[Mapping[str, Json]] = [e["resource"] for e in bundle["entry"]]
+    return sum(
+        "entered-in-error" in str((r.get("status"), r.get("verificationStatus")))
+        for r in resources
+        if r["resourceType"] != "DocumentReference"
+    )

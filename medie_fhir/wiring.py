@@ -1,0 +1,180 @@
+"""Settings → adapters → pipeline: the one place where the world is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from medie_fhir.adapters.bundle_files import BundleFiles
+from medie_fhir.adapters.fhir_http import FhirHttp
+from medie_fhir.adapters.llama_cpp import LlamaCpp
+from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
+from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.coding import Tables, load_tables
+from medie_fhir.document import TextLimits
+from medie_fhir.errors import ModelRefused, SettingsError
+from medie_fhir.event import EventOptions
+from medie_fhir.extraction import Task, load_task
+from medie_fhir.grounding import Cues, load_cues
+from medie_fhir.mapping import Mapping, load_mapping
+from medie_fhir.pipeline import Options, Pipeline
+from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
+from medie_fhir.settings import Settings
+from medie_fhir.shipped import shipped
+
+__all__ = ["Configuration", "SystemClock", "allowed_hosts", "configure", "open_model", "open_pipeline", "open_target"]
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        return datetime.now(UTC)
+
+
+class Configuration:
+    """What the settings name, loaded and checked: task, cues, terminology tables, mapping.
+
+    Raises InvalidTask, InvalidTerminology, InvalidMapping, SettingsError.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.task: Task = load_task(_read(_named(settings.task, "schemas", "tasks")))
+        self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
+        self.tables: Tables = load_tables(settings.terminology or shipped("mappings", "terminology"))
+        path = _named(settings.mapping, "mappings")
+        self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.field_names)
+
+
+def configure(settings: Settings) -> Configuration:
+    """The settings' task, cues, tables and mapping."""
+    return Configuration(settings)
+
+
+def _named(name: str, kind: str, *folder: str) -> Path:
+    """A shipped file by its bare name, or any file by its path."""
+    path = Path(name)
+    return path if path.suffix else shipped(kind, *folder, f"{name}.yaml")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: can't be read: {error.strerror or 'no such file'}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8") from None
+
+
+def allowed_hosts(settings: Settings) -> frozenset[str]:
+    """The hosts that a content URL may name: the source server's, and those that the settings add."""
+    source = settings.fhir.source_base_url or settings.fhir.base_url
+    host = urlsplit(source).netloc
+    return settings.fhir.allowed_hosts | ({host} if host else frozenset())
+
+
+@asynccontextmanager
+async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
+    """The model server that the settings name, or the embedded model, started. Raises DependencyMissing."""
+    model = settings.model
+    async with AsyncExitStack() as stack:
+        if model.base_url is None:
+            embedded = stack.enter_context(LlamaCpp(locate(BASE.name), locate(ADAPTER.name), name=model.name))
+            url, key, concurrency, known = embedded.url, embedded.api_key, 1, embedded.description
+        else:
+            url, key, concurrency, known = model.base_url, _secret(model.api_key), model.concurrency, None
+        client = OpenAiHttp(
+            url, model.name, api_key=key, timeout=model.timeout_seconds, concurrency=concurrency, known=known
+        )
+        stack.push_async_callback(client.aclose)
+        yield client
+
+
+@asynccontextmanager
+async def open_target(settings: Settings) -> AsyncIterator[FhirServer]:
+    """The FHIR server that is written to, or the folder of Bundles."""
+    if settings.fhir.bundles is not None:
+        yield BundleFiles(settings.fhir.bundles)
+        return
+    async with _fhir(settings, settings.fhir.base_url, settings.fhir.token) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _open_source(settings: Settings) -> AsyncIterator[FhirServer]:
+    fhir = settings.fhir
+    url, token = (fhir.source_base_url, fhir.source_token) if fhir.source_base_url else (fhir.base_url, fhir.token)
+    async with _fhir(settings, url, token) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _fhir(settings: Settings, base_url: str, token: SecretStr | None) -> AsyncIterator[FhirHttp]:
+    server = FhirHttp(
+        base_url,
+        headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else None,
+        patience=Patience(timeout=settings.fhir.timeout_seconds, attempts=settings.fhir.attempts),
+        allowed_hosts=allowed_hosts(settings),
+        max_content_bytes=settings.notes.max_bytes,
+    )
+    try:
+        yield server
+    finally:
+        await server.aclose()
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+@asynccontextmanager
+async def open_pipeline(settings: Settings, *, with_model: bool = True) -> AsyncIterator[Pipeline]:
+    """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started."""
+    configuration = configure(settings)
+    async with AsyncExitStack() as stack:
+        target = await stack.enter_async_context(open_target(settings))
+        source = await stack.enter_async_context(_open_source(settings))
+        model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
+        yield assemble_pipeline(settings, configuration, model=model, source=source, target=target)
+
+
+class _NoModel:
+    """Stands where a program that only publishes has no model."""
+
+    async def complete(self, request: ModelRequest) -> ModelAnswer:
+        """Refuse: nothing is extracted here."""
+        raise ModelRefused("this program only publishes; it has no model")
+
+    async def describe(self) -> ModelDescription:
+        """Refuse: nothing is extracted here."""
+        raise ModelRefused("this program only publishes; it has no model")
+
+
+def assemble_pipeline(
+    settings: Settings, configuration: Configuration, *, model: ModelServer, source: FhirServer, target: FhirServer
+) -> Pipeline:
+    """A pipeline over given servers, with the settings' knobs."""
+    notes = settings.notes
+    return Pipeline(
+        task=configuration.task,
+        cues=configuration.cues,
+        tables=configuration.tables,
+        mapping=configuration.mapping,
+        model=model,
+        source=source,
+        target=target,
+        clock=SystemClock(),
+        options=Options(
+            events=EventOptions(preliminary=notes.preliminary),
+            limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
+            triage=settings.model.triage,
+            copies=settings.fhir.documents == "copy",
+            source=notes.source,
+        ),
+    )

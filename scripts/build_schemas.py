@@ -1,0 +1,87 @@
+"""Writes what is made from the types: schemas/*.schema.json and docs/settings.md.
+
+``--check`` changes nothing and exits 1 where a file is not what the types say.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from medie_fhir.extraction import Task
+from medie_fhir.mapping import MappingFile
+from medie_fhir.model import ExtractionRecord
+from medie_fhir.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "extraction.schema.json": ExtractionRecord,
+    "mapping.schema.json": MappingFile,
+    "task.schema.json": Task,
+    "settings.schema.json": Settings,
+}
+INTRODUCTION = """# Settings
+
+Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting in the environment
+(`MEDIE_KAFKA__BOOTSTRAP_SERVERS`), or in a YAML file named by `--config` or `MEDIE_CONFIG` (`kafka: {bootstrap_servers: …}`).
+The environment wins. `medie-fhir doctor` shows whether they work.
+
+| setting | environment | default | meaning |
+|---|---|---|---|
+"""
+
+
+def built() -> dict[Path, str]:
+    """Every file that is made from the types, and what should stand in it."""
+    files = {
+        ROOT / "schemas" / name: json.dumps(_schema(model), indent=2, ensure_ascii=False) + "\n"
+        for name, model in SCHEMAS.items()
+    }
+    files[ROOT / "docs" / "settings.md"] = INTRODUCTION + "".join(_rows(Settings, ())) + _ELSEWHERE
+    return files
+
+
+_ELSEWHERE = """
+Outside these: `MEDIE_HOME` is the folder of the embedded model's files (default `~/.cache/medie-fhir`).
+"""
+
+
+def _schema(model: type[BaseModel]) -> dict[str, object]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema(by_alias=True)}
+
+
+def _rows(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    rows: list[str] = []
+    for name, field in model.model_fields.items():
+        here, kind = (*path, name), field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            rows += _rows(kind, here)
+            continue
+        default = "" if field.default in (PydanticUndefined, None) else f"`{_plain(field.default)}`"
+        variable = f"`MEDIE_{'__'.join(here).upper()}`"
+        rows.append(f"| `{'.'.join(here)}` | {variable} | {default} | {field.description or ''} |\n")
+    return rows
+
+
+def _plain(default: object) -> object:
+    return sorted(default) if isinstance(default, frozenset) else default
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` compare them."""
+    stale = [path for path, text in built().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if "--check" in arguments:
+            print(f"{path.relative_to(ROOT)} is not what the types say; run: make schemas")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(built()[path], encoding="utf-8")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

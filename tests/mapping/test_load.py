@@ -1,0 +1,100 @@
+"""Loading a mapping: all faults at once, each with its place."""
+
+from collections.abc import Callable
+
+import pytest
+
+from medie_fhir.errors import InvalidMapping
+from medie_fhir.mapping import Mapping, load_mapping
+
+FIELDS = ("cancer_type", "stage")
+GOOD = """\
+name: mine
+version: 1.0.0
+task: oncology
+policy:
+  stage: {assertions: [present]}
+templates:
+  - name: stage
+    field: stage
+    resource:
+      resourceType: Observation
+      status: preliminary
+      code: {text: "{{ %fact.value }}"}
+      subject: "{{ %subject }}"
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(InvalidMapping) as caught:
+        load_mapping(text, "mine.yaml", FIELDS)
+    return caught.value.faults
+
+
+def test_the_default_mapping_loads_and_has_a_label_for_provenance(default: Mapping) -> None:
+    assert default.label.startswith(f"{default.file.name}@{default.file.version}#")
+    assert {t.field for t in default.file.templates} == set(default.file.policy)
+
+
+def test_a_good_mapping_loads_and_its_digest_is_of_its_content_alone() -> None:
+    one = load_mapping(GOOD, "mine.yaml", FIELDS)
+    other = load_mapping("# a comment\n" + GOOD, "elsewhere.yaml", FIELDS)
+    changed = load_mapping(GOOD.replace("preliminary", "final"), "mine.yaml", FIELDS)
+    assert one.digest == other.digest
+    assert one.digest != changed.digest
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "what"),
+    [
+        (
+            lambda t: t.replace("field: stage", "field: stadium"),
+            "mine.yaml:8:12: templates.0.field",
+            "is no field of the task",
+        ),
+        (lambda t: t.replace("  stage: {a", "  cancer_type: {a"), "mine.yaml:8:12", "has no policy"),
+        (
+            lambda t: t.replace("%fact.value }}", "%fact.value..x }}"),
+            "mine.yaml:12:20: templates.0.resource.code.text",
+            "no FHIRPath",
+        ),
+        (lambda t: t.replace("%fact.value", "%fakt.value"), "mine.yaml:12:20", "'%fakt' is no variable"),
+        (lambda t: t.replace("[present]", "[presnet]"), "mine.yaml:5:24: policy.stage.assertions.0", "Input should be"),
+        (lambda t: t.replace("1.0.0", "one"), "mine.yaml:2:10: version", "String should match"),
+        (lambda t: t.replace("task: oncology", "taks: oncology"), "mine.yaml:3:7: taks", "Extra inputs"),
+        (
+            lambda t: t.replace("status: preliminary", "status: banana"),
+            "mine.yaml:10:7: templates.0.resource",
+            "status",
+        ),
+        (
+            lambda t: t.replace("status: preliminary", "stauts: preliminary"),
+            "mine.yaml:10:7: templates.0.resource",
+            "extra",
+        ),
+        (
+            lambda t: t.replace("Observation", "Obzervation"),
+            "mine.yaml:10:7: templates.0.resource",
+            "none of FHIR R4's",
+        ),
+        (lambda t: t + "name: twice\n", "mine.yaml:14:1: name", "the key stands twice"),
+        (lambda t: t + "  bad: [", "mine.yaml:", "not YAML"),
+        (lambda _: "- a list", "mine.yaml:1", "is a YAML mapping"),
+        (lambda _: "", "mine.yaml:1", "is a YAML mapping"),
+    ],
+)
+def test_each_fault_names_file_line_column_path_and_what_is_wrong(
+    edit: Callable[[str], str], place: str, what: str
+) -> None:
+    found = faults(edit(GOOD))
+    assert any(f.startswith(place) and what in f for f in found), found
+
+
+def test_all_faults_are_told_at_once() -> None:
+    broken = GOOD.replace("%subject", "%subjekt").replace("%fact.value", "%fact.value(")
+    assert len(faults(broken)) >= 2
+
+
+def test_a_loop_variable_is_a_variable() -> None:
+    looped = GOOD + '      note:\n        - "{% for e in %fact.evidence %}": {text: "{{ %e.text }}"}\n'
+    assert load_mapping(looped, "mine.yaml", FIELDS).file.name == "mine"

@@ -1,0 +1,187 @@
+"""From coded facts to resources: valid, complete, nothing invented."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from medie_fhir.errors import RenderError
+from medie_fhir.mapping import Mapping, effective, load_mapping, render
+from medie_fhir.mapping.samples import sample_facts, sample_record
+from medie_fhir.mapping.shape import faults
+from medie_fhir.model import CodedFact, Coding, ExtractionRecord, Json
+
+Make = Callable[..., CodedFact]
+SOURCE = {"reference": "DocumentReference/copy"}
+LOINC = "http://loinc.org"
+
+
+@pytest.fixture
+def rendered(default: Mapping, record: ExtractionRecord) -> Callable[..., list[Json]]:
+    def do(*facts: CodedFact, mapping: Mapping = default, of: ExtractionRecord = record) -> list[Json]:
+        return render(of, facts, mapping.file, source=SOURCE, recorded="2026-01-02T10:00:00Z", system="urn:facts")
+
+    return do
+
+
+def test_every_resource_carries_what_no_template_may_forget(rendered: Any, coded: Make) -> None:
+    (made,) = rendered(coded("stage", "stage IV", "258228008", id="an-id"))
+    assert made["id"] == "an-id"
+    assert made["identifier"] == [{"system": "urn:facts", "value": "an-id"}]
+    assert made["meta"]["security"][0]["code"] == "AIAST"
+    derivation, confidence = made["extension"]
+    assert {e["url"]: e.get("valueInteger") for e in derivation["extension"]} | {"reference": None, "path": None} == {
+        "reference": None,
+        "path": None,
+        "offset": 3,
+        "length": 8,
+    }
+    assert confidence["valueDecimal"] == 0.88
+    assert made["derivedFrom"] == [SOURCE]
+
+
+def test_what_policy_holds_back_is_not_rendered(rendered: Any, coded: Make) -> None:
+    assert rendered(coded("stage", "IV", written=False, reason="asserted absent")) == []
+
+
+def test_a_value_without_a_code_is_text_without_a_code_and_declares_no_profile_it_may_not_meet(
+    rendered: Any, coded: Make
+) -> None:
+    (made,) = rendered(coded("cancer_type", "strange tumour"))
+    assert made["code"] == {"text": "strange tumour"}
+    assert "profile" not in made["meta"]
+
+
+def test_stage_and_metastasis_refer_to_the_one_cancer(rendered: Any, coded: Make) -> None:
+    cancer, stage, spread = rendered(
+        coded("cancer_type", "lung cancer", "254637007", id="c1"),
+        coded("stage", "IV", "258228008"),
+        coded("metastasis_site", "brain", "94225005"),
+    )
+    assert stage["focus"] == [{"reference": "Condition/c1"}]
+    related = [e for e in spread["extension"] if e["url"].endswith("condition-related")]
+    assert related[0]["valueReference"] == {"reference": "Condition/c1"}
+    assert "focus" not in cancer
+
+
+def test_with_two_cancers_nothing_is_guessed(rendered: Any, coded: Make) -> None:
+    made = rendered(
+        coded("cancer_type", "lung cancer", "1", id="c1"),
+        coded("cancer_type", "melanoma", "2", id="c2"),
+        coded("stage", "IV", "258228008"),
+    )
+    assert "focus" not in made[-1]
+
+
+def test_a_variant_has_gene_change_and_presence(rendered: Any, coded: Make) -> None:
+    gene = Coding(system="http://www.genenames.org", code="HGNC:3236", display="EGFR")
+    (made,) = rendered(
+        coded(
+            "gene_mutation",
+            "EGFR L858R",
+            codings={"gene": (gene,)},
+            attributes={"hgvs_p": "p.Leu858Arg", "origin": "germline"},
+        )
+    )
+    by_code = {
+        c["code"]["coding"][0]["code"]: c["valueCodeableConcept"]["coding"][0]["code"] for c in made["component"]
+    }
+    assert by_code == {"48018-6": "HGNC:3236", "48005-3": "p.Leu858Arg", "48002-0": "LA6683-2"}
+    assert made["valueCodeableConcept"]["coding"][0]["code"] == "LA9633-4"
+
+
+def test_a_wild_type_gene_is_absent_and_a_fusion_has_two_genes(rendered: Any, coded: Make) -> None:
+    genes = tuple(Coding(system="http://www.genenames.org", code=c) for c in ("HGNC:1316", "HGNC:427"))
+    wild, fusion = rendered(
+        coded("gene_mutation", "KRAS wild type", codings={"gene": genes[:1]}, attributes={"presence": "absent"}),
+        coded("gene_mutation", "EML4-ALK", codings={"gene": genes}, id="f"),
+    )
+    assert wild["valueCodeableConcept"]["coding"][0]["code"] == "LA9634-2"
+    assert len(fusion["component"]) == 2
+
+
+def test_a_marker_has_exactly_one_value_whatever_is_known(rendered: Any, coded: Make) -> None:
+    positive = (Coding(system="http://snomed.info/sct", code="10828004"),)
+    er = (Coding(system=LOINC, code="16112-5"),)
+    quantity = {"value": 50, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    made = rendered(
+        coded("biomarker", "ER positive", codings={"code": er, "value": positive}, id="a"),
+        coded(
+            "biomarker", "PD-L1 50%", codings={"code": er, "value": positive}, attributes={"quantity": quantity}, id="b"
+        ),
+        coded("biomarker", "odd marker", id="c"),
+    )
+    values = [[k for k in m if k.startswith("value")] for m in made]
+    assert values == [["valueCodeableConcept"], ["valueQuantity"], ["valueString"]]
+    assert made[1]["valueQuantity"] == quantity
+
+
+def test_every_sample_of_every_field_keeps_the_shape_rules(default: Mapping) -> None:
+    for dated in (True, False):
+        for field in default.file.policy:
+            for fact in sample_facts(field):
+                made = render(
+                    sample_record(dated=dated),
+                    [fact],
+                    default.file,
+                    source=SOURCE,
+                    recorded="2026-01-02T10:00:00Z",
+                    system="urn:x",
+                )
+                assert made
+                assert [faults(m) for m in made] == [[]] * len(made)
+
+
+@pytest.mark.parametrize(
+    ("period", "date", "expected"),
+    [
+        ({"start": "2025-12-24"}, "2026-01-01T09:00:00Z", "2025-12-24"),
+        (None, "2026-01-01T09:00:00+01:00", "2026-01-01T09:00:00+01:00"),
+        ({"start": "2025"}, "2026-01-01T09:00:00Z", "2026-01-01T09:00:00Z"),
+        ({"start": "2025-12"}, None, None),
+        ({"start": "2025-12-24T10:00"}, None, "2025-12-24"),
+        (None, None, None),
+    ],
+)
+def test_the_date_is_to_the_day_at_least_or_not_given(
+    record: ExtractionRecord, period: Json | None, date: str | None, expected: str | None
+) -> None:
+    document = record.document.model_copy(update={"period": period, "date": date})
+    assert effective(record.model_copy(update={"document": document})) == expected
+
+
+def test_a_template_may_make_several_resources_of_one_fact_each_with_its_own_id(
+    rendered: Any, coded: Make, default: Mapping, default_text: str
+) -> None:
+    again = """\
+  - name: again
+    field: stage
+    when: "%fact.confidence > 0.5"
+    resource: {resourceType: Observation, status: preliminary, code: {text: again}, subject: "{{ %subject }}"}
+"""
+    mapping = load_mapping(
+        default_text.replace("templates:\n", "templates:\n" + again), "twice.yaml", default.file.policy
+    )
+    assert [m["id"] for m in rendered(coded("stage", "IV", id="s"), mapping=mapping)] == ["s", "s-1"]
+
+
+def test_a_resource_that_is_not_valid_names_template_and_element_and_never_a_value(
+    default: Mapping, record: ExtractionRecord, coded: Make
+) -> None:
+    template = default.file.templates[1].model_copy(
+        update={
+            "resource": {
+                **default.file.templates[1].resource,
+                "status": "{{ %fact.value }}",
+                "issued": "{{ %fact.value }}",
+            }
+        }
+    )
+    broken = default.file.model_copy(update={"templates": (template,)})
+    with pytest.raises(RenderError) as caught:
+        render(
+            record, [coded("stage", "SENTINEL")], broken, source=SOURCE, recorded="2026-01-02T10:00:00Z", system="urn:x"
+        )
+    assert "cancer stage" in str(caught.value)
+    assert "issued" in str(caught.value)
+    assert "SENTINEL" not in str(caught.value)

@@ -1,0 +1,121 @@
+"""The one transaction per document."""
+
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from medie_fhir.model import Json, RetractionReason
+from medie_fhir.transaction import Standing, Work, assemble, device
+
+MAPPING = "default@1.0.0#abc"
+STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
+OLD: Json = {"resourceType": "Observation", "id": "old-1", "status": "preliminary"}
+
+
+def put(record: Any, resources: list[Json], standing: Standing | None = None, *, copies: bool = True) -> Json | None:
+    standing = standing or Standing()
+    work = Work.of(record, MAPPING, standing)
+    return assemble(record, resources, standing, work, mapping=MAPPING, copies=copies)
+
+
+def kinds(bundle: Json | None) -> list[str]:
+    assert bundle is not None
+    return [e["resource"]["resourceType"] for e in bundle["entry"]]
+
+
+def test_a_first_version_is_its_copy_its_resources_and_who_says_so(make_record: Any) -> None:
+    bundle = put(make_record(), [STAGE])
+    assert kinds(bundle) == ["DocumentReference", "Observation", "Provenance"]
+    assert bundle is not None
+    assert all(
+        e["request"] == {"method": "PUT", "url": f"{e['resource']['resourceType']}/{e['resource']['id']}"}
+        for e in bundle["entry"]
+    )
+    provenance = bundle["entry"][-1]["resource"]
+    assert provenance["target"] == [{"reference": "Observation/stage-1"}]
+    assert provenance["entity"][0]["what"]["reference"] == f"DocumentReference/{bundle['entry'][0]['resource']['id']}"
+
+
+def test_a_server_that_holds_the_original_gets_no_copy(make_record: Any) -> None:
+    bundle = put(make_record(), [STAGE], copies=False)
+    assert kinds(bundle) == ["Observation", "Provenance"]
+    assert "DocumentReference/d1" in str(bundle)
+
+
+def test_the_copy_holds_no_text_and_no_name(make_record: Any) -> None:
+    bundle = put(make_record(), [STAGE])
+    assert bundle is not None
+    attachment = bundle["entry"][0]["resource"]["content"][0]["attachment"]
+    assert attachment == {"contentType": "text/plain"}
+
+
+def test_the_same_work_makes_the_same_bytes(make_record: Any) -> None:
+    assert put(make_record(), [STAGE]) == put(make_record(), [STAGE])
+
+
+def test_work_done_again_later_keeps_the_time_of_its_first_doing(make_record: Any) -> None:
+    first = put(make_record(at="2026-01-02T10:00:00Z"), [STAGE])
+    assert first is not None
+    standing = Standing(first["entry"][0]["resource"], (first["entry"][-1]["resource"],))
+    again = put(make_record(at="2026-05-05T10:00:00Z"), [STAGE], standing)
+    assert again == first
+
+
+def test_a_fact_that_is_gone_is_retracted_in_the_same_transaction_with_the_reason(make_record: Any) -> None:
+    standing = Standing({"resourceType": "DocumentReference"}, ({"id": "p", "entity": []},), (OLD,))
+    bundle = put(make_record("2"), [STAGE], standing)
+    assert kinds(bundle) == ["DocumentReference", "Observation", "Observation", "Provenance", "Provenance"]
+    assert bundle is not None
+    assert bundle["entry"][2]["resource"]["status"] == "entered-in-error"
+    assert bundle["entry"][4]["resource"]["target"] == [{"reference": "Observation/old-1"}]
+    assert "No longer holds" in bundle["entry"][4]["resource"]["activity"]["text"]
+
+
+@pytest.mark.parametrize("reason", RetractionReason)
+def test_a_retracted_document_leaves_nothing_standing(make_record: Any, reason: RetractionReason) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x", "status": "current"}, ({"id": "p"},), (OLD,))
+    bundle = put(make_record("2", retracted=reason), [], standing)
+    assert kinds(bundle) == ["DocumentReference", "Observation", "Provenance"]
+    assert bundle is not None
+    copy, old, _ = (e["resource"] for e in bundle["entry"])
+    assert copy["status"] in {"entered-in-error", "superseded"}
+    assert old["status"] == "entered-in-error"
+
+
+def test_a_retraction_done_again_names_the_same_targets(make_record: Any) -> None:
+    record = make_record("2", retracted=RetractionReason.ENTERED_IN_ERROR)
+    standing = Standing({"resourceType": "DocumentReference", "id": "x"}, ({"id": "p"},), (OLD,))
+    first = put(record, [], standing)
+    assert first is not None
+    done = Standing(first["entry"][0]["resource"], (first["entry"][-1]["resource"],), (first["entry"][1]["resource"],))
+    again = put(record, [], done)
+    assert again is not None
+    assert again["entry"][-1] == first["entry"][-1]
+
+
+def test_a_note_that_says_nothing_writes_nothing(make_record: Any) -> None:
+    assert put(make_record(), []) is None
+
+
+def test_a_deletion_of_what_was_never_seen_writes_nothing(make_record: Any) -> None:
+    assert put(make_record(None, retracted=RetractionReason.DELETED, subject=None), []) is None
+
+
+def test_a_retraction_that_comes_first_leaves_a_mark_for_the_older_version(make_record: Any) -> None:
+    bundle = put(make_record("2", retracted=RetractionReason.ENTERED_IN_ERROR), [])
+    assert kinds(bundle) == ["DocumentReference", "Provenance"]
+    assert bundle is not None
+    standing = Standing(bundle["entry"][0]["resource"], (bundle["entry"][1]["resource"],))
+    assert standing.knows_newer_than(make_record("1").document.version)
+
+
+def test_all_that_the_station_makes_is_valid_r4(make_record: Any) -> None:
+    for record in (make_record(), make_record("2", retracted=RetractionReason.SUPERSEDED)):
+        bundle = put(record, [])
+        for entry in (bundle or {"entry": []})["entry"]:
+            resource = entry["resource"]
+            get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    made = device(make_record().produced)
+    get_fhir_model_class("Device").model_validate(made)
+    assert made["id"]

@@ -1,0 +1,80 @@
+"""What stands, and what no longer holds."""
+
+from medie_fhir.model import DocumentVersion, Json
+from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, retracted, targets
+
+
+def provenance(version: str | None, last_updated: str | None = None, **more: object) -> Json:
+    identifier: Json = {"system": VERSION_SYSTEM, "value": version or "unnumbered"}
+    if last_updated:
+        identifier["period"] = {"start": last_updated}
+    return {"resourceType": "Provenance", "entity": [{"role": "source", "what": {"identifier": identifier}}], **more}
+
+
+CONDITION: Json = {
+    "resourceType": "Condition",
+    "id": "c",
+    "meta": {"versionId": "3", "lastUpdated": "2026-01-01T00:00:00Z", "profile": ["p"]},
+    "clinicalStatus": {"coding": [{"code": "active"}]},
+    "verificationStatus": {"coding": [{"code": "unconfirmed"}]},
+}
+OBSERVATION: Json = {"resourceType": "Observation", "id": "o", "status": "preliminary"}
+
+
+def test_a_version_is_stale_where_a_newer_one_was_worked_on() -> None:
+    standing = Standing(provenances=(provenance("1"), provenance("3")))
+    assert standing.knows_newer_than(DocumentVersion(version_id="2"))
+    assert not standing.knows_newer_than(DocumentVersion(version_id="3"))
+    assert not standing.knows_newer_than(DocumentVersion(version_id="4"))
+
+
+def test_the_instant_decides_before_the_number() -> None:
+    standing = Standing(provenances=(provenance("9", "2026-01-01T00:00:00Z"),))
+    later = DocumentVersion(version_id="1", last_updated="2026-01-01T02:00:00+01:00")
+    assert not standing.knows_newer_than(later)
+    assert standing.knows_newer_than(DocumentVersion(version_id="10", last_updated="2025-12-31T23:59:59Z"))
+
+
+def test_what_cannot_be_compared_is_not_stale() -> None:
+    standing = Standing(provenances=(provenance(None), provenance("MTY1Mjc4ODQ2MTMwNjcyMTAwMA")))
+    assert not standing.knows_newer_than(DocumentVersion(version_id="1"))
+    assert not standing.knows_newer_than(DocumentVersion())
+
+
+def test_work_done_again_keeps_its_time() -> None:
+    standing = Standing(provenances=(provenance("1", id="p", recorded="2026-01-01T00:00:00Z"),))
+    assert standing.recorded("p") == "2026-01-01T00:00:00Z"
+    assert standing.recorded("q") is None
+
+
+def test_targets_are_what_we_wrote_once_each_and_never_people_or_documents() -> None:
+    named = [
+        "Condition/a",
+        "Observation/b/_history/2",
+        "Condition/a",
+        "Patient/p",
+        "DocumentReference/d",
+        "Device/x",
+        "odd",
+    ]
+    assert targets([{"target": [{"reference": r} for r in named]}, {}]) == ["Condition/a", "Observation/b"]
+
+
+def test_what_no_longer_holds_is_entered_in_error_and_not_deleted() -> None:
+    gone = retracted([CONDITION, OBSERVATION], frozenset())
+    assert [r["id"] for r in gone] == ["c", "o"]
+    assert "clinicalStatus" not in gone[0]  # con-5
+    assert gone[0]["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
+    assert gone[0]["meta"] == {"profile": ["p"]}
+    assert gone[1]["status"] == "entered-in-error"
+
+
+def test_what_still_holds_or_is_in_error_already_is_left_alone() -> None:
+    assert retracted([CONDITION], frozenset({"Condition/c"})) == []
+    assert retracted(retracted([CONDITION, OBSERVATION], frozenset()), frozenset()) == []
+
+
+def test_retracting_changes_nothing_of_what_it_was_given() -> None:
+    before = str(CONDITION)
+    retracted([CONDITION], frozenset())
+    assert str(CONDITION) == before
