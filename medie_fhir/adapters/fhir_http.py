@@ -1,0 +1,198 @@
+"""A FHIR R4 server over HTTP (https://hl7.org/fhir/R4/http.html): the port ``FhirServer`` on httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode, urljoin
+
+import httpx
+
+from medie_fhir.adapters.content_url import content_url
+from medie_fhir.adapters.fhir_answers import JSON_TYPES, matches, next_link, resource_of, transaction_response, versions
+from medie_fhir.adapters.fhir_names import place
+from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience
+from medie_fhir.errors import (
+    ContentNotFound,
+    ContentTooLarge,
+    FhirAnswerInvalid,
+    FhirRejected,
+    FhirUnavailable,
+    ForbiddenUrl,
+)
+from medie_fhir.model import Json
+from medie_fhir.ports import Content
+
+__all__ = ["FhirHttp", "Patience"]
+
+_GONE = (404, 410)
+_MOST_PAGES = 1000
+_MOST_REDIRECTS = 3
+
+
+class FhirHttp:
+    """The port ``FhirServer``, over HTTP. An async context manager; or call ``aclose`` at the end.
+
+    ``headers`` and ``auth`` go to the origin of ``base_url`` and to no other host, also where ``content`` fetches from
+    one of ``allowed_hosts`` (``name`` or ``name:port``). What may pass by itself (no connection, a timeout, 5xx, 429)
+    is tried again as ``patience`` says; what lasts is for the caller, by the error's policy.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: httpx.Auth | None = None,
+        patience: Patience | None = None,
+        allowed_hosts: frozenset[str] = frozenset(),
+        max_content_bytes: int = 20 * 1024 * 1024,
+        verify: ssl.SSLContext | bool = True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._allowed_hosts = allowed_hosts
+        self._max_content_bytes = max_content_bytes
+        self._wire = FhirWire(
+            self._base, headers=headers or {}, auth=auth, patience=patience or Patience(), verify=verify, sleep=sleep
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._wire.aclose()
+
+    async def capabilities(self) -> Json:
+        """The CapabilityStatement."""
+        doing = "reading the CapabilityStatement"
+        answer = await self._wire.ask(Ask("GET", f"{self._base}/metadata", doing))
+        return resource_of(answer.headers, answer.body, "CapabilityStatement", doing)
+
+    async def read(self, resource_type: str, resource_id: str) -> Json | None:
+        """A resource, or None where there is none (404, 410, said by the FHIR server and not by a proxy)."""
+        doing = f"reading a {resource_type}"
+        answer = await self._wire.ask(Ask("GET", self._url(resource_type, resource_id), doing, absent=_GONE))
+        return resource_of(answer.headers, answer.body, resource_type, doing) if answer.ok else None
+
+    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        """All matches, over all pages, in the server's order. Raises FhirRejected for a parameter it doesn't know."""
+        url = f"{self._url(resource_type)}?{urlencode(params)}"
+        return [match async for page in self._pages(url, f"searching {resource_type}") for match in matches(page)]
+
+    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+        """All versions of a resource, newest first; empty where there is none. Deletions are not among them."""
+        doing = f"reading the history of a {resource_type}"
+        pages = self._pages(f"{self._url(resource_type, resource_id)}/_history", doing, absent=_GONE)
+        return [version async for page in pages for version in versions(page)]
+
+    async def transact(self, bundle: Json) -> Json:
+        """Post a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected.
+
+        A transaction whose answer is lost (a timeout, a broken connection) may have been applied. It is sent again all
+        the same where that is safe: where each entry is a PUT, a DELETE, a read or a conditional create, without
+        ``ifMatch``, a second run finds what it would write and makes no new version. Such a Bundle is also sent again,
+        whole, when another writer was faster (409, 412, HAPI-0550). Any other Bundle is sent once.
+        """
+        doing = "posting a transaction"
+        try:
+            data = json.dumps(bundle, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError):
+            raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
+        ask = Ask("POST", self._base, doing, headers=headers, data=data, repeatable=_repeatable(bundle))
+        answer = await self._wire.ask(ask)
+        return transaction_response(bundle, resource_of(answer.headers, answer.body, "Bundle", doing), doing)
+
+    async def content(self, url: str) -> Content:
+        """The bytes behind a relative URL (``Binary/123``) or one under an allowed host.
+
+        A Binary that comes as FHIR JSON is unwrapped. Raises ForbiddenUrl without contacting anyone, ContentNotFound,
+        ContentTooLarge (as soon as too much has come), and FhirAnswerInvalid for a redirect to a host not allowed.
+        """
+        doing = "fetching content"
+        address = content_url(url, self._base, self._allowed_hosts)
+        # Base64 in JSON takes 4 bytes for 3, and some for its frame.
+        limit = self._max_content_bytes * 4 // 3 + 65536
+        for _ in range(1 + _MOST_REDIRECTS):
+            answer = await self._wire.ask(Ask("GET", address, doing, _GONE, accept="*/*", content=True, limit=limit))
+            if answer.status in _GONE:
+                raise ContentNotFound(f"{doing}: HTTP {answer.status}: it is not there, or not any longer")
+            if not answer.redirects:
+                return self._unwrapped(answer, doing)
+            try:
+                address = content_url(urljoin(address, answer.headers["location"]), self._base, self._allowed_hosts)
+            except ForbiddenUrl:
+                raise FhirAnswerInvalid(f"{doing}: a redirect to a host that is not allowed: not followed") from None
+        raise FhirAnswerInvalid(f"{doing}: more than {_MOST_REDIRECTS} redirects")
+
+    def _unwrapped(self, answer: Answer, doing: str) -> Content:
+        data, content_type = answer.body, answer.headers.get("content-type")
+        media_type = (content_type or "").partition(";")[0].strip().lower()
+        if media_type == FHIR_JSON or (media_type in JSON_TYPES and _is_binary(data)):
+            binary = resource_of(answer.headers, data, "Binary", doing)
+            content_type = binary.get("contentType")
+            try:
+                data = base64.b64decode("".join(str(binary.get("data", "")).split()), validate=True)
+            except (binascii.Error, ValueError):
+                raise FhirAnswerInvalid(f"{doing}: the Binary's data is not base64") from None
+        elif media_type == "application/fhir+xml":
+            raise FhirAnswerInvalid(f"{doing}: the server wraps the content in FHIR XML, which is not read")
+        if len(data) > self._max_content_bytes:
+            raise ContentTooLarge(f"{doing}: more than {self._max_content_bytes} bytes")
+        return Content(data, content_type)
+
+    async def _pages(self, url: str, doing: str, absent: tuple[int, ...] = ()) -> AsyncIterator[Json]:
+        """The pages of a search or a history; none where the first is one of ``absent``."""
+        seen: set[str] = set()
+        while url not in seen and len(seen) < _MOST_PAGES:
+            # Without no-cache, HAPI answers a repeated search from a cache for a minute, and misses fresh writes.
+            ask = Ask("GET", url, doing, absent if not seen else _GONE, headers={"Cache-Control": "no-cache"})
+            answer = await self._wire.ask(ask)
+            if not answer.ok and seen:
+                raise FhirUnavailable(f"{doing}: the server has forgotten the search between two pages; search again")
+            if not answer.ok:
+                return
+            page = resource_of(answer.headers, answer.body, "Bundle", doing)
+            yield page
+            seen.add(url)
+            following = next_link(page)
+            if following is None:
+                return
+            url = urljoin(url, following)
+            if not self._wire.is_ours(url):
+                raise FhirAnswerInvalid(f"{doing}: the next page is at another origin than the base URL: not followed")
+        raise FhirAnswerInvalid(f"{doing}: the pages have no end")
+
+    def _url(self, resource_type: str, resource_id: str | None = None) -> str:
+        return f"{self._base}/{place(resource_type, resource_id)}"
+
+
+def _repeatable(bundle: Json) -> bool:
+    """Whether sending a Bundle twice leaves what sending it once leaves."""
+    for entry in bundle.get("entry", ()):
+        request = entry.get("request", {})
+        if request.get("ifMatch") or (request.get("method") == "POST" and not request.get("ifNoneExist")):
+            return False
+    return True
+
+
+def _is_binary(data: bytes) -> bool:
+    """Whether JSON of no FHIR media type is a Binary, and not a note that happens to be JSON."""
+    try:
+        resource = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(resource, dict) and resource.get("resourceType") == "Binary"

@@ -1,0 +1,194 @@
+"""Requests to a FHIR server and what can go wrong with them: attempts, waits, bounds, credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from medie_fhir.adapters.content_url import origin
+from medie_fhir.adapters.fhir_answers import error_of
+from medie_fhir.errors import (
+    ContentTooLarge,
+    FhirAnswerInvalid,
+    FhirConflict,
+    FhirRejected,
+    FhirThrottled,
+    FhirUnavailable,
+    ForbiddenUrl,
+)
+
+__all__ = ["FHIR_JSON", "Answer", "Ask", "FhirWire", "Patience"]
+
+FHIR_JSON = "application/fhir+json"
+
+_MOST_ANSWER_BYTES = 256 * 1024 * 1024  # a broken server shall not fill our memory; no page of ours comes near it
+_BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try. Times are in seconds.
+
+    ``timeout`` bounds one attempt as a whole. ``attempts`` are all attempts, the first one included. Between them goes
+    a random wait whose bound doubles from ``backoff``, or the server's Retry-After; none is over ``longest_wait``.
+    """
+
+    timeout: float = 30.0
+    attempts: int = 4
+    backoff: float = 0.25
+    longest_wait: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request. ``doing`` says what it is for, without ids or values: it stands in error messages.
+
+    ``absent``: the statuses that mean "nothing there" and are given back like 200. ``content``: any bytes are fine,
+    redirects are given back, and more than ``limit`` bytes are ContentTooLarge. ``repeatable``: may be sent twice.
+    """
+
+    method: str
+    url: str
+    doing: str
+    absent: tuple[int, ...] = ()
+    accept: str = FHIR_JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = None
+    content: bool = False
+    limit: int = _MOST_ANSWER_BYTES
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, whole. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is what was asked for."""
+        return self.status == HTTPStatus.OK
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it points elsewhere."""
+        return self.status in (301, 302, 303, 307, 308) and "location" in self.headers
+
+
+class FhirWire:
+    """Sends requests; knows which of them go to the FHIR server itself, for only these carry its credentials."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        auth: httpx.Auth | None,
+        patience: Patience,
+        verify: ssl.SSLContext | bool,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._origin = origin(base_url)
+        self._headers = dict(headers)
+        self._auth = auth
+        self._patience = patience
+        self._backoff = wait_random_exponential(multiplier=patience.backoff, max=patience.longest_wait)
+        self._sleep = sleep
+        # No proxy or .netrc of the environment: where patients' facts go is said by the settings alone.
+        self._client = httpx.AsyncClient(timeout=patience.timeout, verify=verify, trust_env=False)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()
+
+    def is_ours(self, url: str) -> bool:
+        """Whether a URL is of the FHIR server's own origin."""
+        try:
+            return origin(url) == self._origin
+        except ForbiddenUrl:
+            return False
+
+    async def ask(self, ask: Ask) -> Answer:
+        """An answer of status 200 or of one of ``ask.absent``, after as many attempts as it needs and may have.
+
+        Raises the error that any other answer, or none, stands for.
+        """
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((FhirUnavailable, FhirThrottled, FhirConflict)),
+            stop=stop_after_attempt(self._patience.attempts if ask.repeatable else 1),
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(self._attempt, ask)
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, FhirThrottled) and error.retry_after is not None:
+            return min(error.retry_after, self._patience.longest_wait)
+        return float(self._backoff(state))
+
+    async def _attempt(self, ask: Ask) -> Answer:
+        try:
+            async with asyncio.timeout(self._patience.timeout):
+                answer = await self._exchange_again(ask)
+        except (TimeoutError, httpx.TimeoutException):
+            raise FhirUnavailable(f"{ask.doing}: no answer within {self._patience.timeout:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # Its text may hold the URL, and that a patient's identifier: only its kind is told.
+            raise FhirUnavailable(f"{ask.doing}: no connection, or a broken one ({type(error).__name__})") from None
+        if answer.ok or (ask.content and answer.redirects):
+            return answer
+        refusal = error_of(answer.status, answer.headers, answer.body, ask.doing)
+        # A proxy's or a wrong address's 404 must not read as "there is no such resource".
+        said_by_the_server = ask.content or not answer.body or isinstance(refusal, FhirRejected)
+        if answer.status in ask.absent and said_by_the_server:
+            return answer
+        raise refusal
+
+    async def _exchange_again(self, ask: Ask) -> Answer:
+        try:
+            return await self._exchange(ask)
+        except _BROKEN:
+            # Most often a kept-alive connection that the server closed in this moment: a new one, once and at once.
+            if not ask.repeatable:
+                raise
+            return await self._exchange(ask)
+
+    async def _exchange(self, ask: Ask) -> Answer:
+        ours = self.is_ours(ask.url)
+        # Not compressed: what is counted against the limit is then what comes over the wire.
+        headers = {
+            "Accept": ask.accept,
+            "Accept-Encoding": "identity",
+            **(self._headers if ours else {}),
+            **ask.headers,
+        }
+        request = self._client.build_request(ask.method, ask.url, headers=headers, content=ask.data)
+        response = await self._client.send(request, auth=self._auth if ours else None, stream=True)
+        try:
+            body = bytearray()
+            declared = response.headers.get("content-length", "")
+            if declared.isdigit() and int(declared) > ask.limit:
+                raise _too_large(ask)
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > ask.limit:
+                    raise _too_large(ask)
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, dict(response.headers), bytes(body))
+
+
+def _too_large(ask: Ask) -> ContentTooLarge | FhirAnswerInvalid:
+    message = f"{ask.doing}: more than {ask.limit} bytes"
+    return ContentTooLarge(message) if ask.content else FhirAnswerInvalid(message)
