@@ -57,7 +57,7 @@ _LINE = re.compile(r"[^\n]+")
 _BULLET = re.compile(r"(?:[-–—*•·▪◦o>+]|#\d{0,2}|\(?(?:\d{1,2}|[a-z])[.)]|[A-H][.:)])(?=\s)")
 _LABEL = re.compile(r"(?=[^\W_])[\w /&().,#'-]{1,44}:(?=\s|$)")
 _CONTINUES = re.compile(
-    r"(?:[,(/&+-]|\b(?:and|or|of|the|a|an|with|in|for|to|at|by|from|on|no|was|were|is|are))$", re.IGNORECASE
+    r"(?:[,(/&+-]|\s(?:and|or|of|the|a|an|with|in|for|to|at|by|from|on|no|was|were|is|are))$", re.IGNORECASE
 )
 _SMALL_WORD = re.compile(r"[a-z]+(?![^\W_])")  # and not "pT3c"
 _FULL_LINE = 40  # characters; a shorter line was broken by its writer, not by the margin
