@@ -1,1 +1,20 @@
-"""."""
+"""Values → facts: where in the note each stands, what the note says of it, and of whom."""
+
+from medie_fhir.grounding.align import Aligned, AlignRules, align
+from medie_fhir.grounding.context import assess
+from medie_fhir.grounding.cues import Category, Cue, Cues, Direction, load_cues
+from medie_fhir.grounding.ground import Synonyms, ground
+
+__all__ = [
+    "AlignRules",
+    "Aligned",
+    "Category",
+    "Cue",
+    "Cues",
+    "Direction",
+    "Synonyms",
+    "align",
+    "assess",
+    "ground",
+    "load_cues",
+]

@@ -1,0 +1,164 @@
+"""What a note says of a mention, and of whom: an own engine for the ConText algorithm.
+
+Harkema H, Dowling JN, Thornblade T, Chapman WW. ConText: an algorithm for determining negation, experiencer, and
+temporal status from clinical reports. J Biomed Inform 2009;42:839-851, after Chapman's NegEx (2001). In short: a cue
+("no evidence of") speaks of what stands in its scope, forward or backward, up to a terminator ("but") or the
+sentence's end. Of two cues that overlap the longer counts, and a pseudo-cue ("no change") speaks of nothing.
+
+Ours beyond the paper: a cue within the mention itself says nothing new ("no evidence of disease"), and a mention that
+holds its own result ("PR positive") takes none from what follows ("and HER2 negative"); a forward cue ends
+where another begins, unless they follow on each other ("no history of"); the line above a list speaks of its items;
+and the section speaks where the sentence is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from medie_fhir.grounding.cues import CUE_WORD, Category, Cue, Cues, Direction, cue_word
+from medie_fhir.grounding.surroundings import surroundings
+from medie_fhir.model import Assertion, Experiencer, NoteText, Span
+
+__all__ = ["assess"]
+
+_ASSERTIONS = (  # where several cues speak, the first of these counts
+    (Category.DECLINED, Assertion.ABSENT),
+    (Category.ABSENT, Assertion.ABSENT),
+    (Category.POSSIBLE, Assertion.POSSIBLE),
+    (Category.PLANNED, Assertion.PLANNED),
+    (Category.HISTORICAL, Assertion.HISTORICAL),
+)
+_SILENT = frozenset((Category.PSEUDO, Category.TERMINATOR))
+_RESULTS = frozenset((Category.ABSENT, Category.TERMINATOR))  # "negative", "not seen"; "positive", "amplified"
+_FOLLOWS_ON = 2  # words between two cues that speak together: "no known family history of"
+_NOTHING: Mapping[str, Assertion] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    folded: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A cue at words ``first`` to ``last`` (half-open) of a stretch."""
+
+    cue: Cue
+    first: int
+    last: int
+
+
+def assess(
+    note: NoteText,
+    span: Span,
+    cues: Cues,
+    *,
+    ignores: Collection[str] = (),
+    section_assertions: Mapping[str, Assertion] = _NOTHING,
+) -> tuple[Assertion, Experiencer]:
+    """What the note says of the mention at ``span`` of its plain text.
+
+    ``ignores`` are categories of cues that say nothing of this kind of mention. ``section_assertions`` say what a
+    section by its kind makes of a mention of which no cue speaks; family and past history are built in.
+    """
+    around = surroundings(note, span)
+    words = _words(note.text, around.lead, around.sentence)
+    everything = [f for f in _cues_in(words, cues) if f.cue.category not in ignores]
+    found = [f for f in everything if not _within(words, f, span)]
+    if any(f.cue.category in _RESULTS for f in everything if _within(words, f, span)):
+        found = [f for f in found if not (f.cue.category in _RESULTS and f.cue.direction is Direction.BACKWARD)]
+    target = [i for i, word in enumerate(words) if word.start < span.end and word.end > span.start]
+    speaking = _speaking(found, target, words)
+    section = note.section_at(span.start)
+    return _assertion(speaking, section, section_assertions), _experiencer(speaking, words, section)
+
+
+def _words(text: str, lead: Span | None, sentence: Span) -> list[_Word]:
+    stretches = (lead, sentence) if lead else (sentence,)
+    return [_Word(cue_word(m), m.start(), m.end()) for s in stretches for m in CUE_WORD.finditer(text, *s)]
+
+
+def _cues_in(words: Sequence[_Word], cues: Cues) -> Iterator[_Found]:
+    """The cues of a stretch from left to right, at each place the longest, none within another."""
+    place = 0
+    while place < len(words):
+        for cue in cues.by_first_word.get(words[place].folded, ()):
+            last = place + len(cue.words)
+            if last <= len(words) and all(
+                word.folded == part for word, part in zip(words[place:last], cue.words, strict=True)
+            ):
+                yield _Found(cue, place, last)
+                place = last
+                break
+        else:
+            place += 1
+
+
+def _within(words: Sequence[_Word], found: _Found, span: Span) -> bool:
+    return words[found.first].start < span.end and words[found.last - 1].end > span.start
+
+
+def _speaking(found: Sequence[_Found], target: Sequence[int], words: Sequence[_Word]) -> frozenset[Category]:
+    """The categories of the cues in whose scope the target stands."""
+    if not target:
+        return frozenset()
+    first, last = target[0], target[-1] + 1
+    speaking: set[Category] = set()
+    for number, one in enumerate(found):
+        if one.cue.category in _SILENT:
+            continue
+        if one.last <= first and one.cue.direction is not Direction.BACKWARD:
+            between = found[number + 1 :]
+            reaches = _reaches(words, one, between, one.last, first)
+        elif one.first >= last and one.cue.direction is not Direction.FORWARD:
+            between = found[:number]
+            reaches = _reaches(words, one, between, last, one.first)
+        else:
+            continue
+        if reaches:
+            speaking.add(one.cue.category)
+    return frozenset(speaking)
+
+
+def _reaches(words: Sequence[_Word], one: _Found, others: Sequence[_Found], start: int, end: int) -> bool:
+    """Whether nothing between a cue and the target, at words ``start`` to ``end``, cuts the cue off."""
+    if one.cue.scope is not None and sum(w.folded[0].isalnum() for w in words[start:end]) > one.cue.scope:
+        return False
+    forward = one.last == start
+    chain = one.last
+    for other in others:
+        if not (start <= other.first and other.last <= end) or other.cue.category is Category.PSEUDO:
+            continue
+        if other.cue.category is Category.TERMINATOR:
+            return False
+        if not forward or other.cue.direction is not Direction.FORWARD:
+            continue
+        if other.first - chain > _FOLLOWS_ON:
+            return False
+        chain = other.last
+    return True
+
+
+def _assertion(
+    speaking: frozenset[Category], section: str | None, section_assertions: Mapping[str, Assertion]
+) -> Assertion:
+    for category, assertion in _ASSERTIONS:
+        if category in speaking:
+            return assertion
+    if section is not None and section in section_assertions:
+        return section_assertions[section]
+    return Assertion.HISTORICAL if section == "past_history" else Assertion.PRESENT
+
+
+def _experiencer(speaking: frozenset[Category], words: Sequence[_Word], section: str | None) -> Experiencer:
+    if Category.FAMILY in speaking:
+        return Experiencer.FAMILY
+    if Category.OTHER in speaking:
+        return Experiencer.OTHER
+    if section == "family_history" and not any(w.folded in ("patient", "pt", "patient's", "she", "he") for w in words):
+        return Experiencer.FAMILY
+    return Experiencer.PATIENT

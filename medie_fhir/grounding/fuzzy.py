@@ -1,0 +1,203 @@
+"""Fuzzy alignment: the words of a value in another order, inflection or with a slip of the hand, close together.
+
+It is made safe by what it never bends. A *critical* word (one with a digit, a roman numeral, a gene-like name, a word
+of polarity or side) must stand as it is; and the stretch that is found may hold no other polarity, side or number
+than the value, no negation that the value doesn't have, and no end of a clause.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+
+from rapidfuzz.distance import Levenshtein
+
+from medie_fhir.grounding.fold import Word, fold
+from medie_fhir.model import Span
+
+__all__ = ["critical", "fuzzy_spans", "same_word"]
+
+_FUNCTION = re.compile(
+    "of|the|an?|in|with|and|or|to|for|at|on|by|from|is|was|were|are|has|had|been?|as|that|this|which|her|his|its|into"
+)
+_POLES = (
+    {"positive", "pos"},
+    {"negative", "neg"},
+    {"wild", "wt", "unmutated"},
+    {"mutant", "mutated"},
+    {"high"},
+    {"low"},
+    {"stable"},
+    {"unstable"},
+    {"amplified"},
+    {"unamplified", "nonamplified"},
+    {"methylated"},
+    {"unmethylated"},
+    {"complete"},
+    {"partial"},
+    {"resectable"},
+    {"unresectable"},
+    {"malignant"},
+    {"benign"},
+)
+_POLE = {word: number for number, words in enumerate(_POLES) for word in words}
+_RESULTS = _POLES[0] | _POLES[1]
+_SIDES = frozenset(("left", "right", "bilateral"))
+_NEGATION = re.compile(  # or a word that gives a neighbour another result
+    "no|not|non|without|never|nor|neither|free|absent|denies|versus|vs|unlike|pending|unknown|weak|equivocal|borderline|"
+    "except|but"
+)
+_ROMAN = re.compile(r"(?:X{0,1}(?:IX|IV|V?I{0,3}))(?:[A-D]\d?)?")
+_GENE_LENGTH = 5  # a longer word in capitals is a word of a note in capitals
+_CLAUSE_END = re.compile(r";|[.!?]\s|\bbut\b")
+
+_ENDINGS = re.compile(
+    r"(?:izations?|ations?|ized|ising|izing|ions?|ives?|ical|ic|al|ing|ed|es|ies|s|is|um|us|ae|a|as|y|e|ence|ent|"
+    r"ences|ary|ian|ous|atous|tic|sis|ses|tases|tasis|tatic)$"
+)
+_STEM_LENGTH = 4
+_BRITISH = (("aem", "em"), ("oes", "es"), ("oed", "ed"), ("aec", "ec"), ("mour", "mor"), ("paed", "ped"))
+_TYPO_LENGTH, _TWO_TYPOS_LENGTH = 6, 12
+_OPPOSED = (("hype", "hypo"), ("inter", "intra"), ("post", "pre"), ("macro", "micro"))
+_LOOKALIKE = frozenset(
+    frozenset(pair)
+    for pair in ("il", "lt", "ij", "ce", "eo", "oc", "nu", "un", "hb", "rn", "mn", "vy", "uv", "gq", "ft", "sz", "ae")
+)
+
+
+def critical(word: Word) -> bool:
+    """Whether a word must stand as it is: it names a number, a stage, a gene, a polarity or a side."""
+    written = word.written
+    return (
+        any(c.isdigit() for c in written)
+        or len(written) == 1
+        or word.folded in _POLE
+        or word.folded in _SIDES
+        or bool(_NEGATION.fullmatch(word.folded))
+        or bool(_ROMAN.fullmatch(written))
+        or (written.isupper() and len(written) <= _GENE_LENGTH)
+    )
+
+
+@lru_cache(maxsize=4096)
+def same_word(one: str, other: str) -> bool:
+    """Whether two folded words are one word: inflected, spelt as in another country, or mistyped."""
+    if one == other:
+        return True
+    one, other = _american(one), _american(other)
+    if one[:1] != other[:1] or not (one.isalpha() and other.isalpha()):
+        return False
+    stem = _ENDINGS.sub("", one)
+    if len(stem) >= _STEM_LENGTH and stem == _ENDINGS.sub("", other):
+        return True
+    return _mistyped(one, other)
+
+
+def _american(word: str) -> str:
+    for british, american in _BRITISH:
+        word = word.replace(british, american)
+    return word
+
+
+def _mistyped(one: str, other: str) -> bool:
+    """One letter too many, too few or swapped with its neighbour, or letters that look alike; two in a long word."""
+    shorter = min(len(one), len(other))
+    allowed = 2 if shorter >= _TWO_TYPOS_LENGTH else 1
+    if shorter < _TYPO_LENGTH or any(tuple(sorted((one[: len(a)], other[: len(a)]))) == (a, b) for a, b in _OPPOSED):
+        return False
+    if Levenshtein.distance(one, other, score_cutoff=allowed) > allowed:
+        return _swapped(one, other)
+    return all(
+        op.tag != "replace" or frozenset((one[op.src_pos], other[op.dest_pos])) in _LOOKALIKE
+        for op in Levenshtein.editops(one, other)
+    )
+
+
+def _swapped(one: str, other: str) -> bool:
+    """Whether two neighbouring letters changed places."""
+    differ = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+    return (
+        len(one) == len(other)
+        and len(differ) == len("ab")
+        and differ[1] == differ[0] + 1
+        and one[differ[0]] == other[differ[1]]
+        and one[differ[1]] == other[differ[0]]
+    )
+
+
+def fuzzy_spans(value: str, text: str, sentences: Sequence[Span], droppable: Collection[str]) -> Iterator[Span]:
+    """Where the words of a value stand together in a sentence. ``droppable`` words need not stand there."""
+    wanted = [
+        w for w in fold(value).words if not _FUNCTION.fullmatch(w.folded) or (critical(w) and w.written.isupper())
+    ]
+    needed = [w for w in wanted if critical(w) or w.folded not in droppable]
+    if not needed:
+        return
+    owned = frozenset(w.folded for w in wanted)
+    for sentence in sentences:
+        words = fold(text).words_in(*sentence)
+        for first, last in _tightest(_places(needed, words), len(needed)):
+            found = words[first : last + 1]
+            if _safe(found, needed, owned) and not _CLAUSE_END.search(text, found[0].start, found[-1].end):
+                yield Span(found[0].start, found[-1].end)
+
+
+def _places(needed: Sequence[Word], words: Sequence[Word]) -> list[tuple[int, int]]:
+    """Which word of the sentence can be which word of the value: (place, number), in order of place."""
+    places: list[tuple[int, int]] = []
+    for number, want in enumerate(needed):
+        strict = critical(want)
+        before = len(places)
+        for place, word in enumerate(words):
+            same = want.folded == word.folded if strict else same_word(want.folded, word.folded)
+            if same or (strict and want.folded in _POLE and _POLE.get(word.folded) == _POLE[want.folded]):
+                places.append((place, number))
+        if len(places) == before:
+            return []
+    return sorted(places)
+
+
+def _tightest(places: Sequence[tuple[int, int]], needed: int) -> Iterator[tuple[int, int]]:
+    """The stretches, each as short as can be and none within another, that hold every word of the value."""
+    latest: dict[int, int] = {}
+    longest = 4 * needed - 2 if needed > 1 else 1  # three words between two of the value, on average
+    taken = -1
+    for place, number in places:
+        latest[number] = place
+        first = min(latest.values())
+        if len(latest) == needed and place - first < longest and first > taken:
+            yield first, place
+            taken = place
+
+
+def _safe(found: Sequence[Word], needed: Sequence[Word], owned: frozenset[str]) -> bool:
+    poles = {_POLE[w] for w in owned if w in _POLE}
+    numbered = any(c.isdigit() for w in needed for c in w.written)
+    if _polarity_of_another(found, owned):
+        return False
+    for word in found:
+        if word.folded in owned:
+            continue
+        pole = _POLE.get(word.folded)
+        if _NEGATION.fullmatch(word.folded) or (pole is not None and pole not in poles):
+            return False
+        if word.folded in _SIDES and owned & _SIDES:
+            return False
+        if numbered and any(c.isdigit() for c in word.written):
+            return False
+        if _ROMAN.fullmatch(word.written) and any(_ROMAN.fullmatch(w.written) for w in needed):
+            return False
+    return True
+
+
+def _polarity_of_another(found: Sequence[Word], owned: frozenset[str]) -> bool:
+    """Whether a result stands first in the stretch: it may be of the name before it ("HER2-positive and ER …")."""
+    name = found[-1]
+    return (
+        len(found) > len(("positive", "ER")) and found[0].folded in _RESULTS and _named(name) and name.folded in owned
+    )
+
+
+def _named(word: Word) -> bool:
+    return critical(word) and word.folded not in _POLE

@@ -1,0 +1,87 @@
+"""Values that readers saw → facts: where they stand in the note, and what the note says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from medie_fhir.grounding.align import Aligned, AlignRules, align
+from medie_fhir.grounding.context import assess
+from medie_fhir.grounding.cues import Cues
+from medie_fhir.grounding.fold import folded_key
+from medie_fhir.model import Alignment, Assertion, Evidence, Experiencer, Fact, NoteText, RawValue, Span
+
+__all__ = ["Synonyms", "ground"]
+
+Synonyms = Callable[[str, str], Iterable[str]]
+"""Other wordings of a value of a field, from the terminology tables."""
+
+_ALIGNMENTS = tuple(Alignment)
+_ASSERTIONS = tuple(Assertion)
+_NO_RULES = AlignRules()
+_Said = tuple[Assertion, Experiencer]
+
+
+def ground(
+    values: Sequence[RawValue],
+    note: NoteText,
+    rules: Mapping[str, AlignRules],
+    cues: Cues,
+    synonyms: Synonyms | None = None,
+) -> tuple[Fact, ...]:
+    """One fact for each distinct value of a field, in the order in which they were first seen.
+
+    Of several mentions the most assertive ones count, and are the evidence: what is present in one sentence and
+    possible in another is present. A value that stands nowhere in its window stays, ungrounded and without evidence.
+    ``rules`` are by field; a field without any gets the defaults.
+    """
+    same: dict[tuple[str, str], list[RawValue]] = {}
+    for value in values:
+        same.setdefault((value.field, folded_key(value.value) or value.value), []).append(value)
+    return tuple(_fact(group, note, rules.get(group[0].field, _NO_RULES), cues, synonyms) for group in same.values())
+
+
+def _fact(group: Sequence[RawValue], note: NoteText, rules: AlignRules, cues: Cues, synonyms: Synonyms | None) -> Fact:
+    found = [align(value.value, note, value.window, rules) for value in group]
+    if synonyms and not any(aligned.spans for aligned in found):
+        found = list(_by_concept(group, note, rules, synonyms))
+    best = min((aligned.alignment for aligned in found), key=_ALIGNMENTS.index, default=Alignment.NONE)
+    spans = sorted({span for aligned in found for span in aligned.spans})
+    (assertion, experiencer), chosen = _most_assertive(spans, note, rules, cues)
+    confidences = [value.confidence for value in group if value.confidence is not None]
+    return Fact(
+        field=group[0].field,
+        value=group[0].value,
+        evidence=tuple(_evidence(note, span) for span in chosen),
+        alignment=best,
+        assertion=assertion,
+        experiencer=experiencer,
+        confidence=max(confidences, default=None),
+        readers=tuple(dict.fromkeys(value.reader for value in group)),
+    )
+
+
+def _by_concept(group: Sequence[RawValue], note: NoteText, rules: AlignRules, synonyms: Synonyms) -> Iterator[Aligned]:
+    for value in group:
+        for wording in synonyms(value.field, value.value):
+            aligned = align(wording, note, value.window, rules)
+            if aligned.spans:
+                yield Aligned(Alignment.CONCEPT, aligned.spans)
+
+
+def _most_assertive(
+    spans: Sequence[Span], note: NoteText, rules: AlignRules, cues: Cues
+) -> tuple[_Said, tuple[Span, ...]]:
+    """What the most assertive mentions say, and which those are."""
+    said: dict[_Said, list[Span]] = {}
+    for span in spans:
+        what = assess(note, span, cues, ignores=rules.ignores, section_assertions=rules.section_assertions)
+        said.setdefault(what, []).append(span)
+    if not said:
+        return (Assertion.PRESENT, Experiencer.PATIENT), ()
+    best = min(said, key=lambda what: (what[1] is not Experiencer.PATIENT, _ASSERTIONS.index(what[0])))
+    return best, tuple(said[best])
+
+
+def _evidence(note: NoteText, span: Span) -> Evidence:
+    start, end = note.offsets.to_source(span)
+    return Evidence(start=start, end=end, text=note.source[start:end], section=note.section_at(span.start))

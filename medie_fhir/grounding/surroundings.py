@@ -1,0 +1,54 @@
+"""The sentence around a mention, and the line that leads in the list in which it stands ("Rule out:" above items)."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from medie_fhir.model import NoteText, Span
+
+__all__ = ["Surroundings", "surroundings"]
+
+_ITEM = re.compile(r"(?:[-–—*•·▪◦o>+]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s")
+_FURTHEST_LEAD = 12  # items
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """``sentence`` is the stretch from the first to the last sentence of a mention; ``lead`` may be None."""
+
+    text: str
+    sentence: Span
+    lead: Span | None
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Whether the sentence or its lead-in matches."""
+        if pattern.search(self.text, *self.sentence):
+            return True
+        return self.lead is not None and bool(pattern.search(self.text, *self.lead))
+
+
+def surroundings(note: NoteText, span: Span) -> Surroundings:
+    """What stands around a mention. Without sentences the whole text does."""
+    if not note.sentences:
+        return Surroundings(note.text, Span(0, len(note.text)), None)
+    first = max(0, bisect_right(note.sentences, span.start, key=lambda s: s.start) - 1)
+    last = max(first, bisect_right(note.sentences, span.end - 1, key=lambda s: s.start) - 1)
+    sentence = Span(note.sentences[first].start, note.sentences[last].end)
+    return Surroundings(note.text, sentence, _lead(note, first))
+
+
+def _lead(note: NoteText, number: int) -> Span | None:
+    """The line with a colon above a list, in the same section."""
+    text = note.text
+    if not _ITEM.match(text, note.sentences[number].start):
+        return None
+    section = note.section_at(note.sentences[number].start)
+    for above in range(number - 1, max(-1, number - 1 - _FURTHEST_LEAD), -1):
+        span = note.sentences[above]
+        if text[span.end - 1] == ":":
+            return span if note.section_at(span.start) == section else None
+        if not _ITEM.match(text, span.start):
+            return None
+    return None
