@@ -41,7 +41,7 @@ def _split(text: str, source: str | None) -> tuple[str | None, str | None]:
         return source, rest if "|" in rest else None
     if "|" in rest and rest.rpartition("|")[2]:
         return head or source, rest
-    return source, text if bar and rest.strip() else None
+    return source, text if bar and rest.strip("| ") else None
 
 
 def _document(text: str) -> str | None:
