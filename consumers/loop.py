@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consumers.broker import Consumer, Message, TopicPartition
@@ -73,6 +74,7 @@ class Loop:
         self._stage = worker.stage
         self._now = monotonic
         self._stopping = threading.Event()
+        self._running = False
         self._error: BaseException | None = None
         # Shared by the threads, under the lock:
         self._changed = threading.Condition()
@@ -98,6 +100,7 @@ class Loop:
         thread = threading.Thread(
             target=self._own_consumer, args=(until_end,), name=f"{self._stage}-consumer", daemon=True
         )
+        self._running = True
         thread.start()
         try:
             await self._over.wait()
@@ -106,6 +109,7 @@ class Loop:
             await self._over.wait()
             raise
         finally:
+            self._running = False
             await self._lanes.cancel()
             thread.join()
         if self._error is not None:
@@ -114,6 +118,9 @@ class Loop:
     def stop(self) -> None:
         """Begin nothing more, finish what runs, commit, leave the group. From any thread or signal handler."""
         self._stopping.set()
+        if self._running:
+            with suppress(RuntimeError):  # the asyncio loop ended meanwhile
+                self._asyncio.call_soon_threadsafe(self._lanes.abandon)
 
     # --- the consumer's thread --------------------------------------------------------------------------------------
 

@@ -136,6 +136,7 @@ class Processor:
                 f"{limit} records in a row became dead letters, the last by {type(error).__name__}: nothing more is "
                 "taken. Look at the latest release, settings and dead letters, and start again"
             )
+        self._dead_in_a_row += 1
         _log_condemned(message, self._worker.stage, error)
         tries = 0
         while True:
@@ -153,7 +154,6 @@ class Processor:
                     record.move(State.DROPPED)
                     return False
             else:
-                self._dead_in_a_row += 1
                 return True
 
     def _succeeded(self) -> None:

@@ -1,0 +1,88 @@
+"""Order within a key, none between keys; partitions that are let go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from consumers.broker import Message, TopicPartition
+from consumers.lanes import Lanes
+from consumers.lifecycle import Record
+
+
+def record(offset: int, key: bytes | None, partition: int = 0) -> Record:
+    return Record(Message("t", partition, offset, key, None), 1)
+
+
+class Work:
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.ended: list[tuple[int, BaseException | None]] = []
+        self.go = asyncio.Event()
+        self.lanes = Lanes(self.process, lambda r, error: self.ended.append((r.message.offset, error)))
+
+    async def process(self, record: Record) -> None:
+        self.began.append(record.message.offset)
+        await self.go.wait()
+        if record.message.offset == 13:
+            raise ValueError
+
+    async def all_ended(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.ended) < count:  # noqa: ASYNC110 - nothing of asyncio's own tells of it
+                await asyncio.sleep(0)
+
+
+async def test_one_key_of_one_partition_is_a_lane_and_no_key_is_none():
+    work = Work()
+    work.lanes.begin([record(0, b"a"), record(1, b"a"), record(2, b"b"), record(3, None), record(4, None)])
+    work.lanes.begin([record(5, b"a"), record(6, b"a", partition=1)])
+    await asyncio.sleep(0)
+    assert work.began == [0, 2, 3, 4, 6]
+    work.go.set()
+    await work.all_ended(7)
+    assert [offset for offset in work.began if offset in {0, 1, 5}] == [0, 1, 5]
+
+
+async def test_what_a_record_raises_is_handed_on_and_its_lane_goes_on():
+    work = Work()
+    work.go.set()
+    work.lanes.begin([record(13, b"a"), record(14, b"a")])
+    await work.all_ended(2)
+    assert [(offset, type(error)) for offset, error in work.ended] == [(13, ValueError), (14, type(None))]
+
+
+async def test_only_the_partitions_asked_for_are_abandoned():
+    work = Work()
+    here, there = record(0, b"a"), record(1, b"a", partition=1)
+    work.lanes.begin([here, there])
+    work.lanes.abandon([TopicPartition("t", 1)])
+    assert (here.abandoned.is_set(), there.abandoned.is_set()) == (False, True)
+    work.lanes.abandon()
+    assert here.abandoned.is_set()
+    await work.lanes.cancel()
+
+
+async def test_settled_is_told_once_when_all_have_ended():
+    work, told = Work(), []
+    work.lanes.begin([record(0, b"a"), record(1, b"b"), record(2, b"c", partition=1)])
+    work.lanes.when_settled([TopicPartition("t", 0)], 5, lambda: told.append(len(work.ended)))
+    await asyncio.sleep(0)
+    assert told == []
+    work.go.set()
+    await work.all_ended(3)
+    assert len(told) == 1
+    assert told[0] >= 2
+
+
+async def test_settled_is_told_when_the_time_is_over_and_at_once_where_nothing_runs():
+    work, told = Work(), asyncio.Event()
+    work.lanes.begin([record(0, b"a")])
+    work.lanes.when_settled([TopicPartition("t", 0)], 0.001, told.set)
+    async with asyncio.timeout(5):
+        await told.wait()
+    assert work.ended == []
+    empty: list[int] = []
+    work.lanes.when_settled([TopicPartition("t", 9)], 5, lambda: empty.append(1))
+    assert empty == [1]
+    await work.lanes.cancel()
+    assert work.ended == [(0, None)]
