@@ -100,7 +100,7 @@ def align(value: str, note: NoteText, window: Span, rules: AlignRules) -> Aligne
         return Aligned(Alignment.EXACT if exact else Alignment.NORMALISED, spans)
     if rules.fuzzy and not (rules.bare_needs_form and _regex(rules.bare_needs_form).fullmatch(value)):
         found = fuzzy_spans(value, note.text, _sentences(note, window), rules.droppable)
-        if spans := _kept(found, note, rules):
+        if spans := _kept((span for span in found if _bounded(note.text, span, rules)), note, rules):
             return Aligned(Alignment.FUZZY, spans)
     return Aligned(Alignment.NONE)
 

@@ -26,12 +26,16 @@ __all__ = ["assess"]
 _ASSERTIONS = (  # where several cues speak, the first of these counts
     (Category.DECLINED, Assertion.ABSENT),
     (Category.ABSENT, Assertion.ABSENT),
+    (Category.RESULT, Assertion.ABSENT),
     (Category.POSSIBLE, Assertion.POSSIBLE),
+    (Category.PENDING, Assertion.POSSIBLE),
     (Category.PLANNED, Assertion.PLANNED),
     (Category.HISTORICAL, Assertion.HISTORICAL),
 )
 _SILENT = frozenset((Category.PSEUDO, Category.TERMINATOR))
-_RESULTS = frozenset((Category.ABSENT, Category.TERMINATOR))  # "negative", "not seen"; "positive", "amplified"
+_RESULTS = frozenset(
+    (Category.ABSENT, Category.RESULT, Category.TERMINATOR)
+)  # "negative", "not seen"; "positive", "amplified"
 _FOLLOWS_ON = 2  # words between two cues that speak together: "no known family history of"
 _NOTHING: Mapping[str, Assertion] = MappingProxyType({})
 
@@ -67,7 +71,7 @@ def assess(
     """
     around = surroundings(note, span)
     words = _words(note.text, around.lead, around.sentence)
-    everything = [f for f in _cues_in(words, cues) if f.cue.category not in ignores]
+    everything = [f for f in _cues_in(words, cues, span) if f.cue.category not in ignores]
     found = [f for f in everything if not _within(words, f, span)]
     if any(f.cue.category in _RESULTS for f in everything if _within(words, f, span)):
         found = [f for f in found if not (f.cue.category in _RESULTS and f.cue.direction is Direction.BACKWARD)]
@@ -79,21 +83,26 @@ def assess(
 
 def _words(text: str, lead: Span | None, sentence: Span) -> list[_Word]:
     stretches = (lead, sentence) if lead else (sentence,)
-    return [_Word(cue_word(m), m.start(), m.end()) for s in stretches for m in CUE_WORD.finditer(text, *s)]
+    words = [_Word(cue_word(m), m.start(), m.end()) for s in stretches for m in CUE_WORD.finditer(text, *s)]
+    return words if words and words[-1].folded == "." else [*words, _Word(".", sentence.end, sentence.end)]
 
 
-def _cues_in(words: Sequence[_Word], cues: Cues) -> Iterator[_Found]:
-    """The cues of a stretch from left to right, at each place the longest, none within another."""
+def _cues_in(words: Sequence[_Word], cues: Cues, span: Span) -> Iterator[_Found]:
+    """The cues of a stretch from left to right, at each place the longest, none within another.
+
+    A pseudo-cue that takes in a part of the mention ("HER2 negative", of HER2) is none.
+    """
     place = 0
     while place < len(words):
         for cue in cues.by_first_word.get(words[place].folded, ()):
-            last = place + len(cue.words)
-            if last <= len(words) and all(
-                word.folded == part for word, part in zip(words[place:last], cue.words, strict=True)
-            ):
-                yield _Found(cue, place, last)
-                place = last
-                break
+            found = _Found(cue, place, place + len(cue.words))
+            if tuple(word.folded for word in words[place : found.last]) != cue.words:
+                continue
+            if cue.category is Category.PSEUDO and _within(words, found, span):
+                continue
+            yield found
+            place = found.last
+            break
         else:
             place += 1
 
@@ -137,7 +146,7 @@ def _reaches(words: Sequence[_Word], one: _Found, others: Sequence[_Found], star
             return False
         if not forward or other.cue.direction is not Direction.FORWARD:
             continue
-        if other.first - chain > _FOLLOWS_ON:
+        if other.first - chain > _FOLLOWS_ON or any(word.folded == "," for word in words[chain : other.first]):
             return False
         chain = other.last
     return True

@@ -24,17 +24,19 @@ _COLUMNS = ["cue", "category", "direction", "scope", "test", "expected"]
 _Kind = TypeVar("_Kind", bound=StrEnum)
 _TARGET = re.compile(r"\[\[(.+?)\]\]")
 _PLUS = r"(?<=\()\+(?=\))|(?<=[A-Za-z0-9])\+"
-CUE_WORD = re.compile(rf"(?P<minus>{MINUS})|(?P<plus>{_PLUS})|[^\W_]+(?:['’][^\W_]+)*|[?;:/]")
-"""The words of a sentence for cues; a minus or plus that is a result stands as "(-)" or "(+)"."""
+CUE_WORD = re.compile(rf"(?P<minus>{MINUS})|(?P<plus>{_PLUS})|[^\W_]+(?:['’][^\W_]+)*|[?;:,./]")
+"""The words and marks of a sentence for cues; a minus or plus that is a result stands as "(-)" or "(+)"."""
 
 
 class Category(StrEnum):
     """What a cue says of a target in its scope."""
 
     ABSENT = "absent"
-    POSSIBLE = "possible"  # unknown, conditional or pending
+    POSSIBLE = "possible"  # or conditional
     HISTORICAL = "historical"
     PLANNED = "planned"
+    RESULT = "result"  # of a test, negative: absent, where the target is what was tested ("ER negative" is no cancer)
+    PENDING = "pending"  # a test that is not done, or has no result yet: possible
     DECLINED = "declined"  # a treatment that was refused, or judged unfit: absent
     FAMILY = "family"
     OTHER = "other"  # someone else, or nobody: the literature

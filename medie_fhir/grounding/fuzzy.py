@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from rapidfuzz.distance import Levenshtein
 
@@ -50,6 +51,12 @@ _NEGATION = re.compile(  # or a word that gives a neighbour another result
 )
 _ROMAN = re.compile(r"(?:X{0,1}(?:IX|IV|V?I{0,3}))(?:[A-D]\d?)?")
 _GENE_LENGTH = 5  # a longer word in capitals is a word of a note in capitals
+_MOST_BETWEEN = 4  # words between two of the value
+_JOINT = re.compile(r"[,:/]|\b(?:and|or|with|plus)\b", re.IGNORECASE)
+_LIST = re.compile(
+    r"(?:\s*(?:,|/|\b(?:and|or)\b)+\s*(?:[^\W_]+(?:[-\s][^\W_]+)?)?)*[\s,:]*(?:was|were|is|are|both|all)?\s*",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(r";|[.!?]\s|\bbut\b")
 
 _ENDINGS = re.compile(
@@ -137,15 +144,19 @@ def fuzzy_spans(value: str, text: str, sentences: Sequence[Span], droppable: Col
     owned = frozenset(w.folded for w in wanted)
     for sentence in sentences:
         words = fold(text).words_in(*sentence)
-        for first, last in _tightest(_places(needed, words), len(needed)):
-            found = words[first : last + 1]
-            if _safe(found, needed, owned) and not _CLAUSE_END.search(text, found[0].start, found[-1].end):
+        for order in _tightest(_places(needed, words), len(needed)):
+            found = words[order[0][0] : order[-1][0] + 1]
+            if _safe(found, needed, owned) and _hangs_together(text, words, order):
                 yield Span(found[0].start, found[-1].end)
 
 
-def _places(needed: Sequence[Word], words: Sequence[Word]) -> list[tuple[int, int]]:
-    """Which word of the sentence can be which word of the value: (place, number), in order of place."""
-    places: list[tuple[int, int]] = []
+_Order = list[tuple[int, int]]
+"""Which word of a sentence is which word of the value: (place, number), in order of place."""
+
+
+def _places(needed: Sequence[Word], words: Sequence[Word]) -> _Order:
+    """All candidates; none where a word of the value is missing."""
+    places: _Order = []
     for number, want in enumerate(needed):
         strict = critical(want)
         before = len(places)
@@ -158,35 +169,33 @@ def _places(needed: Sequence[Word], words: Sequence[Word]) -> list[tuple[int, in
     return sorted(places)
 
 
-def _tightest(places: Sequence[tuple[int, int]], needed: int) -> Iterator[tuple[int, int]]:
+def _tightest(places: _Order, needed: int) -> Iterator[_Order]:
     """The stretches, each as short as can be and none within another, that hold every word of the value."""
     latest: dict[int, int] = {}
-    longest = 4 * needed - 2 if needed > 1 else 1  # three words between two of the value, on average
     taken = -1
     for place, number in places:
         latest[number] = place
-        first = min(latest.values())
-        if len(latest) == needed and place - first < longest and first > taken:
-            yield first, place
+        if len(latest) == needed and min(latest.values()) > taken:
+            yield sorted((place, number) for number, place in latest.items())
             taken = place
 
 
 def _safe(found: Sequence[Word], needed: Sequence[Word], owned: frozenset[str]) -> bool:
-    poles = {_POLE[w] for w in owned if w in _POLE}
-    numbered = any(c.isdigit() for w in needed for c in w.written)
+    """Whether the words between those of the value say nothing against it."""
     if _polarity_of_another(found, owned):
         return False
+    poles = {_POLE[w] for w in owned if w in _POLE}
+    numbered = any(c.isdigit() for w in needed for c in w.written)
+    staged = any(_ROMAN.fullmatch(w.written) for w in needed)
     for word in found:
-        if word.folded in owned:
-            continue
         pole = _POLE.get(word.folded)
-        if _NEGATION.fullmatch(word.folded) or (pole is not None and pole not in poles):
-            return False
-        if word.folded in _SIDES and owned & _SIDES:
-            return False
-        if numbered and any(c.isdigit() for c in word.written):
-            return False
-        if _ROMAN.fullmatch(word.written) and any(_ROMAN.fullmatch(w.written) for w in needed):
+        if word.folded not in owned and (
+            _NEGATION.fullmatch(word.folded)
+            or (pole is not None and pole not in poles)
+            or (word.folded in _SIDES and owned & _SIDES)
+            or (numbered and any(c.isdigit() for c in word.written))
+            or (staged and _ROMAN.fullmatch(word.written))
+        ):
             return False
     return True
 
@@ -194,10 +203,24 @@ def _safe(found: Sequence[Word], needed: Sequence[Word], owned: frozenset[str]) 
 def _polarity_of_another(found: Sequence[Word], owned: frozenset[str]) -> bool:
     """Whether a result stands first in the stretch: it may be of the name before it ("HER2-positive and ER …")."""
     name = found[-1]
-    return (
-        len(found) > len(("positive", "ER")) and found[0].folded in _RESULTS and _named(name) and name.folded in owned
-    )
+    named = critical(name) and name.folded not in _POLE and name.folded in owned
+    return len(found) > len(("positive", "ER")) and found[0].folded in _RESULTS and named
 
 
-def _named(word: Word) -> bool:
-    return critical(word) and word.folded not in _POLE
+def _hangs_together(text: str, words: Sequence[Word], order: _Order) -> bool:
+    """Whether what stands between the words of the value joins them.
+
+    In the value's order: a few words, or other members of a list that shares the last word ("liver and bone
+    metastases"). In another order: "of the", "in the left", a comma; never "and".
+    """
+    for (place, number), (following, next_number) in pairwise(order):
+        gap = text[words[place].end : words[following].start]
+        extra = [w for w in words[place + 1 : following] if not _FUNCTION.fullmatch(w.folded)]
+        mixed = _JOINT.search(gap)
+        if len(extra) > _MOST_BETWEEN or _CLAUSE_END.search(gap):
+            return False
+        if next_number > number and mixed and not _LIST.fullmatch(gap):
+            return False
+        if next_number < number and mixed and (extra or "," not in gap):
+            return False
+    return True

@@ -5,15 +5,100 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from medie_fhir.document.segment import segment
 from medie_fhir.grounding import Cue, Cues, assess, load_cues
-from medie_fhir.model import NoteText, Span
+from medie_fhir.model import Assertion, Experiencer, NoteText, OffsetMap, Span
 from medie_fhir.shipped import shipped
 
 NoteOf = Callable[[str], NoteText]
-ROWS = load_cues(shipped("schemas", "context", "cues.csv").read_text("utf-8")).rows
+LIST = load_cues(shipped("schemas", "context", "cues.csv").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("cue", ROWS, ids=lambda cue: f"{cue.line}-{' '.join(cue.words)}")
+@pytest.mark.parametrize("cue", LIST.rows, ids=lambda cue: f"{cue.line}-{' '.join(cue.words)}")
 def test_every_cue_does_in_its_own_sentence_what_its_row_says(cue: Cue, cues: Cues, note: NoteOf) -> None:
     assert assess(note(cue.test), Span(*cue.target), cues) == cue.expected
+
+
+def said(text: str, target: str, cues: Cues, note: NoteOf, **options: object) -> tuple[str, str]:
+    start = text.index(target)
+    assertion, experiencer = assess(note(text), Span(start, start + len(target)), cues, **options)  # type: ignore[arg-type]
+    return assertion.value, experiencer.value
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "expected"),
+    [
+        # a cue within the mention says nothing new, and a mention with its own result takes no other
+        ("There is no evidence of disease.", "no evidence of disease", "present patient"),
+        ("The tumor was HER2 negative.", "HER2 negative", "present patient"),
+        ("The tumor was HER2 negative.", "HER2", "absent patient"),
+        ("ER positive, PR positive and HER-2/neu negative.", "PR positive", "present patient"),
+        ("HER2-positive and ER/PR negative", "PR", "absent patient"),
+        ("EGFR mutation was negative", "EGFR mutation", "absent patient"),
+        # lists
+        ("No evidence of liver, lung or bone metastases.", "liver", "absent patient"),
+        ("Negative for EGFR, ALK and ROS1; positive for KRAS G12C.", "KRAS G12C", "present patient"),
+        ("EGFR, ALK and ROS1 were negative.", "EGFR", "absent patient"),
+        # a forward cue ends where another begins, unless they follow on each other
+        ("No fever, history of breast cancer.", "breast cancer", "historical patient"),
+        ("No known history of breast cancer.", "breast cancer", "absent patient"),
+        ("Denies family history of breast cancer.", "breast cancer", "absent family"),
+        # whose
+        ("Her mother had breast cancer.", "breast cancer", "present family"),
+        ("Her husband has lung cancer.", "lung cancer", "present other"),
+        # the line above a list
+        ("Rule out:\n- colon cancer\n- polyps", "colon cancer", "possible patient"),
+        ("Plan to give:\n1. cisplatin\n2. etoposide", "etoposide", "planned patient"),
+        ("We rule out:\n- colon cancer\nShe has melanoma.", "melanoma", "present patient"),
+        # sections
+        ("FAMILY HISTORY: Breast cancer at 50.", "Breast cancer", "present family"),
+        ("FAMILY HISTORY: None.\n\nThe patient has lung cancer.", "lung cancer", "present patient"),
+        ("PAST MEDICAL HISTORY:\n1. Melanoma", "Melanoma", "historical patient"),
+        ("PAST MEDICAL HISTORY:\n1. No melanoma", "melanoma", "absent patient"),
+        # line breaks and case
+        ("NO EVIDENCE\nof melanoma", "melanoma", "absent patient"),
+        ("no\u2009evidence of melanoma", "melanoma", "absent patient"),
+    ],
+)
+def test_what_the_note_says(text: str, target: str, expected: str, cues: Cues, note: NoteOf) -> None:
+    assert " ".join(said(text, target, cues, note)) == expected
+
+
+def test_ignored_categories_say_nothing(cues: Cues, note: NoteOf) -> None:
+    text = "We recommend mastectomy for breast cancer."
+    assert said(text, "breast cancer", cues, note)[0] == "planned"
+    assert said(text, "breast cancer", cues, note, ignores={"planned"})[0] == "present"
+
+
+def test_a_negative_test_is_no_negated_cancer(cues: Cues, note: NoteOf) -> None:
+    text = "Breast cancer, ER negative, HER2 pending."
+    assert said(text, "Breast cancer", cues, note, ignores={"result", "pending"})[0] == "present"
+    assert said(text, "ER", cues, note)[0] == "absent"
+    assert said(text, "HER2", cues, note)[0] == "possible"
+
+
+def test_a_section_speaks_where_the_sentence_is_silent(cues: Cues, note: NoteOf) -> None:
+    plan, deaf = {"plan": Assertion.PLANNED}, {"planned"}
+    assert said("PLAN: Letrozole.", "Letrozole", cues, note, ignores=deaf, section_assertions=plan)[0] == "planned"
+    assert said("PLAN: No letrozole.", "letrozole", cues, note, section_assertions=plan)[0] == "absent"
+
+
+@given(st.text(max_size=80), st.text(max_size=10), st.text(max_size=80))
+def test_every_mention_of_every_text_is_assessed(before: str, target: str, after: str) -> None:
+    text = f"{before}x{target}{after}"
+    span = Span(len(before), len(before) + 1 + len(target))
+    found = segment(text)
+    note = NoteText(text, text, OffsetMap.identity(len(text)), "text/plain", "", None, found.sentences, found.sections)
+    assertion, experiencer = assess(note, span, LIST)
+    assert assertion in Assertion
+    assert experiencer in Experiencer
+
+
+@pytest.mark.parametrize("distance", [0, 3, 10])
+def test_a_cue_reaches_as_far_as_its_scope_and_no_further(distance: int, note: NoteOf) -> None:
+    text = "cue,category,direction,scope,test,expected\nno,absent,forward,3,No [[mass]].,absent\n"
+    assertion, _ = said("no " + "very " * distance + "mass", "mass", load_cues(text), note)
+    assert assertion == ("absent" if distance <= 3 else "present")

@@ -51,4 +51,4 @@ def test_faults_come_with_their_line(text: str, fault: str) -> None:
 def test_all_faults_come_at_once() -> None:
     with pytest.raises(InvalidTerminology) as caught:
         load_cues(HEADER + "no,x,forward,1,No [[mass]].,absent\nnot,x,forward,1,Not [[mass]].,absent\n")
-    assert str(caught.value).count("line") == 2
+    assert str(caught.value).count("cues: line") == 2
