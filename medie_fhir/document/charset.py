@@ -39,7 +39,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _WESTERN = frozenset(
     "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŸŒ‘’‚“”„«»‹›–—…•·°±×÷µ²³¹½¼¾€£§©®™ªº¿¡´¨\u00a0"
 )
-_SIGN_IN_WORD = re.compile(r"[^\W\d_][^\w\s‘’·\-–—…][^\W\d_]|[^\W\d_][²³¹¼½¾][^\W\d_]")
+_SIGN_IN_WORD = re.compile(r"[^\W\d_](?:[^\x00-\x7f\w\s‘’·–—…×]|[²³¹¼½¾])[^\W\d_]")
 _MOST_WESTERN = 0.25  # of the letters: German and French have 2 to 10 per cent
 
 

@@ -11,8 +11,9 @@ from medie_fhir.model import OffsetMap, Run
 
 __all__ = ["Gap", "Layout"]
 
-_PIECE = re.compile(r"[ \t\n\r\f]+|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});?")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});?")
+_REFERENCE = r"&(?:#[0-9]{1,7}(?![0-9])|#[xX][0-9a-fA-F]{1,6}(?![0-9a-fA-F])|[A-Za-z][A-Za-z0-9]{0,31});?"
+_ENTITY = re.compile(_REFERENCE)
+_PIECE = re.compile(r"[ \t\n\r\f]+|" + _REFERENCE)
 _LONGEST_BARE = max(len(name) for name in html5 if not name.endswith(";"))
 
 

@@ -35,19 +35,23 @@ class Token(NamedTuple):
     attributes: str = ""
 
 
-def tokens(source: str, *, xml: bool = False, dropped: frozenset[str] = frozenset()) -> Iterator[Token]:
+def tokens(
+    source: str, *, xml: bool = False, known: frozenset[str] | None = None, dropped: frozenset[str] = frozenset()
+) -> Iterator[Token]:
     """The tokens in order; comments, declarations and the elements of ``dropped`` are left out.
 
     With ``xml`` what is not well-formed is refused; an empty element gives ``open`` and ``close``. Without, what is
-    never closed is text: nothing after it is lost. Raises MalformedMarkup, also for every declaration of entities.
+    never closed is text: nothing after it is lost; and so is, where the ``known`` names are given, a tag of another
+    name without a prefix or a hyphen (``CEA <LOD>``). Raises MalformedMarkup, also for every declaration of entities.
     """
-    return _Tokenizer(source, xml, dropped).run()
+    return _Tokenizer(source, xml, known, dropped).run()
 
 
 class _Tokenizer:
-    def __init__(self, source: str, xml: bool, dropped: frozenset[str]) -> None:
+    def __init__(self, source: str, xml: bool, known: frozenset[str] | None, dropped: frozenset[str]) -> None:
         self.source = source
         self.xml = xml
+        self.known = known
         self.dropped = dropped
         self.unclosed: set[str] = set()
         self.failures = 0
@@ -75,17 +79,21 @@ class _Tokenizer:
             if self.source.startswith(opening, start):
                 return self._special(opening, "?>" if self.xml and opening == "<?" else closing, start)
         tag = self._tag(start)
-        if tag is None:
+        return self._element(tag) if tag else None
+
+    def _element(self, tag: re.Match[str]) -> tuple[list[Token], int] | None:
+        start, end = tag.span()
+        prefix, _, name = tag["name"].lower().rpartition(":")
+        if self.known is not None and name not in self.known and not prefix and "-" not in name:
             return None
-        name = tag["name"].rpartition(":")[2].lower()
         if tag["slash"]:
-            return [Token("close", start, tag.end(), name)], tag.end()
+            return [Token("close", start, end, name)], end
+        opened = Token("open", start, end, name, tag["attributes"])
         if tag["attributes"].endswith("/"):
-            opened = Token("open", start, tag.end(), name, tag["attributes"])
-            return [opened, Token("close", tag.end(), tag.end(), name)], tag.end()
-        if name in self.dropped and (end := self._closed(name, tag.end())) is not None:
-            return [Token("dropped", start, end, name)], end
-        return [Token("open", start, tag.end(), name, tag["attributes"])], tag.end()
+            return [opened, Token("close", end, end, name)], end
+        if name in self.dropped and (closed := self._closed(name, end)) is not None:
+            return [Token("dropped", start, closed, name)], closed
+        return [opened], end
 
     def _special(self, opening: str, closing: str, start: int) -> tuple[list[Token], int] | None:
         if opening in self.unclosed:
