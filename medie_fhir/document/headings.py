@@ -79,7 +79,7 @@ _AT_LINE = re.compile(
 # Amid a line a colon is needed, and either a full stop before it, a capital, or a word that is hardly ever else.
 _AMID = re.compile(
     rf"(?=[A-Za-z])(?:(?<=[.;:!?)]\s)|(?<=\s\s)|(?<=[\w,]\s)(?=[A-Z]|findings:|impression:|technique:|comparison:|indication:))"
-    rf"(?P<heading>(?i:{_NAMED}))\s?:(?=\s)"
+    rf"(?P<heading>(?i:{_NAMED}))\s?:(?=\s|\Z)"
 )
 _UNKNOWN = re.compile(r"^[^\S\n]*(?P<heading>[A-Z][A-Z0-9 /&()'-]{3,48}):(?=\s|$)", re.MULTILINE)
 _UNDER = re.compile(
