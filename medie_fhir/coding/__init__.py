@@ -1,1 +1,6 @@
-"""."""
+"""Coding: a grounded value becomes a Concept, by tables and grammars, never by likeness."""
+
+from medie_fhir.coding.coder import code
+from medie_fhir.coding.tables import Tables, load_tables
+
+__all__ = ["Tables", "code", "load_tables"]

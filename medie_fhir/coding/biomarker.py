@@ -1,0 +1,168 @@
+"""biomarker: a marker and its result, which is a word (positive), a number with unit (50 %), or both.
+
+The marker's LOINC code is the one of the result's kind: qualitative for a word, quantitative for a number in one of the
+marker's units. No component is ever inferred: "triple negative" stays text, and so does what names two markers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from medie_fhir.coding.lookup import coding_key, text_only
+from medie_fhir.coding.quantity import Quantity, find_quantity
+from medie_fhir.coding.tables import Entry, Table, Tables
+from medie_fhir.coding.wording import parenthesised, plain
+from medie_fhir.model import Coding, Concept
+
+__all__ = ["code_biomarker"]
+
+_IMPLIED = {"msi-high": "msi", "msi-stable": "msi", "msi-low": "msi", "mmr-deficient": "mmr", "mmr-proficient": "mmr"}
+_ASPECTS = re.compile(
+    r"\b(?:over)?express(?:ion|ed|ing)\b|\bamplifi(?:cation|ed)\b|\bmethylat(?:ion|ed)\b|\brearranged\b|\bpresent\b|\bdetected\b"
+)
+_SCORE = re.compile(r"(?<![\d.])([0-3])\s*\+(?![\w+])")
+_SIGN = re.compile(r"^\s*\(?\s*([+-])\s*\)?\s*$|^\s*([+])")
+_METHODS = {
+    "fish": re.compile(r"\bfish\b"),
+    "ihc": re.compile(r"\bihc\b|\bimmunohistochemistry\b|\bimmunostain(?:ing)?\b"),
+}
+_RATIO = re.compile(r"\bratio\b")
+_FILLER = re.compile(
+    r"\b(?:by|on|of|in|at|was|is|the|a|an|and|for|with|tps|tumor proportion score|ihc|fish|ish|ngs|pcr|"
+    r"immunohistochemistry|immunostain(?:ing)?|score|levels?|serum|status|result|tumor|cells?|nuclei|staining|stain|strong|strongly|weak|weakly|"
+    r"moderate|diffuse|diffusely|baseline|initial|initially|diagnosis|pre-?op(?:erative)?|pre-?treatment|"
+    r"post-?op(?:erative)?|tissue|blood|receptor|gene|copy|number|index|value|expression|expressing|peak|nadir|ratio|about|"
+    r"approximately|tested|microsatellite|mutation|burden|mutational)\b|[:=~,;./()\[\]-]"
+)
+
+
+class _Result(NamedTuple):
+    entry: Entry | None
+    quantity: Quantity | None
+
+
+def code_biomarker(value: str, tables: Tables) -> Concept:
+    """The Concept of a marker's result: ``code`` LOINC, ``value``; attributes ``marker``, ``result``, ``quantity``."""
+    text = plain(value)
+    whole = text.replace("(", " ").replace(")", " ") if parenthesised(text) else text
+    concept = _parsed(whole, value, tables)
+    if concept is None and (parts := parenthesised(text)) is not None:
+        concept = _parsed(parts[0], value, tables)
+        if concept is not None and not {"result_code", "quantity"} & concept.attributes.keys():
+            concept = None
+    return concept or text_only(value)
+
+
+def _parsed(text: str, value: str, tables: Tables) -> Concept | None:
+    marker, rest, implied = _marker(text, tables)
+    if marker is None:
+        return None
+    result = _result(rest, marker, tables["biomarker_results"]) if implied is None else _implied(rest, implied)
+    return None if result is None else _concept(marker, result, text, value)
+
+
+def _marker(text: str, tables: Tables) -> tuple[Entry | None, str, Entry | None]:
+    """The marker, the text without it, and the result that the name implies (MSI-H). None where two are named."""
+    results, markers = tables["biomarker_results"], tables["biomarkers"]
+    implied = {found[0].slug: found[0] for m in results.pattern.finditer(text) if (found := results.find(m.group()))}
+    implied = {slug: entry for slug, entry in implied.items() if slug in _IMPLIED}
+    named = list(markers.pattern.finditer(text))
+    entries = {found[0].slug: found[0] for m in named if (found := markers.find(m.group()))}
+    if implied:
+        entries = {slug: entry for slug, entry in entries.items() if slug not in ("msi", "mmr")}
+        if entries:
+            return None, text, None
+        slugs = set(implied)
+        if slugs not in ({"msi-high", "mmr-deficient"}, {"msi-stable", "mmr-proficient"}) and len(slugs) != 1:
+            return None, text, None
+        slug = min(slugs, key=lambda s: s.startswith("mmr"))
+        rest = results.pattern.sub(lambda m: " " if _slug(results, m.group()) in implied else m.group(), text)
+        return markers.entries[_IMPLIED[slug]], markers.pattern.sub(" ", rest), implied[slug]
+    if len(entries) != 1:
+        return None, text, None
+    first = named[0]
+    tail = markers.pattern.sub(" ", text[first.end() :])
+    return next(iter(entries.values())), f"{text[: first.start()]} {tail}".strip(), None
+
+
+def _slug(table: Table, wording: str) -> str | None:
+    found = table.find(wording)
+    return found[0].slug if found else None
+
+
+def _implied(rest: str, entry: Entry) -> _Result | None:
+    return None if _FILLER.sub("", rest).strip() else _Result(entry, None)
+
+
+def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
+    """What stands beside the marker, where every word of it is known."""
+    entries: dict[str, Entry] = {}
+    if (sign := _SIGN.match(rest)) is not None:
+        slug = "positive" if "+" in sign.group() else "negative"
+        entries[slug] = table.entries[slug]
+        rest = rest[sign.end() :]
+    if (score := _SCORE.search(rest)) is not None:
+        slug = f"score-{score[1]}" if score[1] != "0" else "negative"
+        entries[slug] = table.entries[slug]
+        rest = _SCORE.sub(" ", rest, 1)
+    quantity = find_quantity(rest)
+    if quantity is not None:
+        rest = f"{rest[: quantity.start]} {rest[quantity.end :]}"
+    hits = [(m.group(), found[0]) for m in table.pattern.finditer(rest) if (found := table.find(m.group()))]
+    stated = [entry for wording, entry in hits if not _ASPECTS.fullmatch(wording)]
+    entries |= {entry.slug: entry for entry in stated or [entry for _, entry in hits]}
+    rest = table.pattern.sub(" ", rest)
+    if _FILLER.sub("", _ASPECTS.sub(" ", rest)).strip() or any(slug in _IMPLIED for slug in entries):
+        return None
+    if "positive" in entries and "score-3" in entries:
+        entries.pop("positive")
+    if len(entries) > 1:
+        return None
+    if quantity is not None and marker.slug == "her2" and quantity.unit is None and not _RATIO.search(rest):
+        if quantity.value != 0 or entries.keys() - {"negative"}:
+            return None
+        return _Result(table.entries["negative"], None)
+    return _Result(next(iter(entries.values()), None), quantity)
+
+
+def _concept(marker: Entry, result: _Result, text: str, value: str) -> Concept:
+    entry, quantity = result
+    codings: dict[str, tuple[Coding, ...]] = {}
+    attributes: dict[str, Any] = {"marker": marker.name, "result": value}
+    code = marker.codings.get("code", ())
+    for method, pattern in _METHODS.items():
+        if pattern.search(text) and method in marker.codings:
+            code = marker.codings[method]
+    if quantity is not None:
+        attributes["quantity"] = quantity.as_attribute()
+        numeric = _numeric(marker, quantity, text)
+        if entry is None:
+            code = numeric
+        elif numeric:
+            codings["quantity"] = numeric
+    elif entry is None:
+        code = code or marker.codings.get("quantity", ())
+    if code:
+        codings["code"] = code
+    if entry is not None:
+        attributes["result_code"] = entry.slug
+        if "value" in entry.codings:
+            codings["value"] = entry.codings["value"]
+    identity = coding_key(code[0]) if code else f"text|{marker.slug}"
+    parts = [identity, entry.slug if entry is not None else _quantity_key(quantity)]
+    return Concept("|".join(p for p in parts if p), codings, attributes, "rule", marker.row)
+
+
+def _numeric(marker: Entry, quantity: Quantity, text: str) -> tuple[Coding, ...]:
+    """The marker's code for numbers, where the unit is one of its own: a LOINC code has one kind of property."""
+    if _RATIO.search(text) and "ratio" in marker.codings:
+        return marker.codings["ratio"]
+    units = {unit.code for unit in marker.codings.get("unit", ())}
+    return marker.codings.get("quantity", ()) if quantity.unit is None or quantity.unit in units else ()
+
+
+def _quantity_key(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return ""
+    return f"{quantity.comparator or ''}{quantity.value} {quantity.unit or ''}".strip()

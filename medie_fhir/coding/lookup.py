@@ -1,0 +1,89 @@
+"""Look-up of a wording, and how an entry becomes a Concept. Never by likeness: by a table, or by a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from medie_fhir.coding.tables import Entry, Table
+from medie_fhir.coding.wording import parenthesised, plain, words
+from medie_fhir.model import Coding, Concept
+
+__all__ = ["Hit", "Match", "as_concept", "coding_key", "find_in_parts", "text_only", "without"]
+
+Match = Literal["exact", "normalised", "synonym", "rule", "none"]
+
+_DENIALS = frozenset(
+    {"no", "not", "without", "excluded", "ruled", "benign", "denied", "denies", "unlikely", "or", "versus", "vs"}
+)
+
+
+class Hit(NamedTuple):
+    """An entry and how it was reached."""
+
+    entry: Entry
+    match: Match
+
+
+def text_only(value: str, **attributes: Any) -> Concept:
+    """The Concept of a wording that has no code: its key is the folded text."""
+    return Concept(key=f"text|{plain(value)}", attributes=attributes)
+
+
+def coding_key(coding: Coding) -> str:
+    """``{system}|{code}``."""
+    return f"{coding.system}|{coding.code}"
+
+
+def as_concept(
+    hit: Hit, *, attributes: Mapping[str, Any] | None = None, codings: Mapping[str, tuple[Coding, ...]] | None = None
+) -> Concept:
+    """The Concept of a hit.
+
+    Where the entry has no exact code but a broader one, that is its ``code``, the attribute ``broader`` says so, and
+    the key keeps the entry's slug, so that two concepts under one code stay two. Without any code it is the name.
+    """
+    entry, match = hit
+    own = {role: found for role, found in entry.codings.items() if role != "unit"}
+    more = dict(attributes or {})
+    exact = own.get("code", ())
+    if not exact and "broader" in own:
+        own["code"] = own.pop("broader")
+        more["broader"] = True
+        key = f"{coding_key(own['code'][0])}|{entry.slug}"
+    else:
+        key = coding_key(exact[0]) if exact else f"text|{plain(entry.name)}"
+    return Concept(key=key, codings={**own, **(codings or {})}, attributes=more, match=match, row=entry.row)
+
+
+def find_in_parts(value: str, table: Table, find: Callable[[str], Hit | None]) -> Hit | None:
+    """A wording with one parenthesis: the whole in either order, else the more specific part that is known.
+
+    What is in parentheses and unknown is left out only where what is outside names a concept by itself, and the
+    parentheses don't deny it.
+    """
+    if (hit := find(value)) is not None:
+        return hit
+    parts = parenthesised(value)
+    if parts is None:
+        return None
+    outer, inner = parts
+    for whole in (f"{inner} {outer}", f"{outer} {inner}"):
+        if (hit := find(whole)) is not None:
+            return Hit(hit.entry, "rule")
+    outside, inside = find(outer), find(inner)
+    if outside is not None and inside is not None and table.is_a(inside.entry, outside.entry):
+        return Hit(inside.entry, "rule")
+    if outside is not None and not _DENIALS & set(words(inner)):
+        return Hit(outside.entry, "rule")
+    return None
+
+
+def without(value: str, modifiers: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """A wording without its modifiers (whole words), and the modifiers that it had, in their order."""
+    known = frozenset(modifiers)
+    kept: list[str] = []
+    dropped: list[str] = []
+    for word in words(value):
+        (dropped if word in known else kept).append(word)
+    return " ".join(kept), tuple(dropped)

@@ -1,0 +1,84 @@
+"""response: one status. Of "X then Y" and "Y after X" it is Y, the later one; what names two at once gets no code."""
+
+from __future__ import annotations
+
+import re
+
+from medie_fhir.coding.lookup import Hit, as_concept, coding_key, text_only, without
+from medie_fhir.coding.tables import Entry, Table, Tables
+from medie_fhir.coding.wording import parenthesised, plain, words
+from medie_fhir.model import Concept
+
+__all__ = ["code_response"]
+
+_MODIFIERS = frozenset(
+    words(
+        "a achieved after best confirmed continued currently durable excellent extracranial extracranially imaging "
+        "initial initially later maintained ongoing overall per persistent prior radiographic recist sustained "
+        "subsequent the to with clinically clinical at for in"
+    )
+)
+_LATER_LAST = re.compile(r"\s*(?:,|->|→)?\s*\b(?:then|followed by|and then|subsequently)\b\s*|\s*(?:->|→)\s*")
+_LATER_FIRST = re.compile(r"\s+\b(?:after|following)\b\s+(?:an? )?(?:initial |prior |brief )?")
+_TREATED = re.compile(r"\s+(?:to|on|with|after|following)\s+")
+_ALTERNATIVES = re.compile(r"\s*/\s*")
+_REMISSION = frozenset(
+    {"complete-response", "pathologic-complete-response", "remission", "no-evidence-of-disease", "undetectable-psa"}
+)
+
+
+def code_response(value: str, tables: Tables) -> Concept:
+    """The Concept of a response: ``code`` SNOMED CT, then the RECIST answer of LOINC."""
+    table = tables["responses"]
+    hit = _find(value, table, tables)
+    if hit is None and (parts := parenthesised(plain(value))) is not None:
+        outer, inner = (_find(part, table, tables) for part in parts)
+        if outer is not None and (_same(outer, inner) if inner else not table.pattern.search(parts[1])):
+            hit = Hit(outer.entry, "rule")
+    return text_only(value) if hit is None else as_concept(hit)
+
+
+def _find(text: str, table: Table, tables: Tables) -> Hit | None:
+    if (found := table.find(text)) is not None:
+        return Hit(*found)
+    text = plain(text)
+    bare, _ = without(text, _MODIFIERS)
+    if bare and (found := table.find(bare)) is not None:
+        return Hit(found[0], "rule")
+    entry = _latest(text, table, tables) or _treated(text, table, tables) or _agreed(text, table, tables)
+    return Hit(entry, "rule") if entry else None
+
+
+def _latest(text: str, table: Table, tables: Tables) -> Entry | None:
+    """The later of several statuses in an order that the text tells."""
+    for separator, index in ((_LATER_LAST, -1), (_LATER_FIRST, 0)):
+        steps = [step for step in separator.split(text, maxsplit=0 if index else 1) if step]
+        if len(steps) > 1 and separator.search(text):
+            known = [_find(step, table, tables) for step in steps]
+            latest = known[index]
+            return latest.entry if latest is not None and all(known) else None
+    return None
+
+
+def _treated(text: str, table: Table, tables: Tables) -> Entry | None:
+    """The status in "partial response to osimertinib": what follows names a treatment and no other status."""
+    status, *rest = _TREATED.split(text, 1)
+    if rest and tables["treatments"].pattern.search(rest[0]) and not table.pattern.search(rest[0]):
+        hit = _find(status, table, tables)
+        return hit.entry if hit else None
+    return None
+
+
+def _agreed(text: str, table: Table, tables: Tables) -> Entry | None:
+    """The first of "X / Y", where both are known and mean the same course."""
+    steps = _ALTERNATIVES.split(text)
+    hits = [_find(step, table, tables) for step in steps] if len(steps) > 1 else [None]
+    first = hits[0]
+    return first.entry if first and all(hit and _same(first, hit) for hit in hits) else None
+
+
+def _same(one: Hit, other: Hit) -> bool:
+    if {one.entry.slug, other.entry.slug} <= _REMISSION:
+        return True
+    codes = [{coding_key(c) for c in hit.entry.codings.get("code", ())} for hit in (one, other)]
+    return bool(codes[0] & codes[1])

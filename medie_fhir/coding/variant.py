@@ -1,0 +1,146 @@
+"""gene_mutation: gene (two for a fusion), change as HGVS, presence, origin, kind. Every word must be known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from medie_fhir.coding.hgvs import coding_change, protein_change
+from medie_fhir.coding.lookup import coding_key, text_only
+from medie_fhir.coding.tables import Entry, Table, Tables
+from medie_fhir.coding.wording import plain
+from medie_fhir.model import Coding, Concept
+
+__all__ = ["code_variant"]
+
+_ABSENT = re.compile(
+    r"\b(?:wild[ -]?type|wt|not (?:detected|found|identified|mutated|present|rearranged|amplified)|negative|unmutated|"
+    r"no (?:mutations?|variants?|alterations?|rearrangements?|fusions?)(?: (?:detected|found|identified))?|absent|"
+    r"undetected|non-?mutated)\b"
+)
+_ORIGIN = re.compile(r"\b(germ-?line|hereditary|inherited|somatic)\b")
+_EXON = re.compile(r"\bexons? (\d{1,2})\b")
+_CODON = re.compile(r"\bcodon (\d{1,4})\b")
+_KINDS = (
+    ("fusion", re.compile(r"\bfusions?\b|\btranslocations?\b")),
+    ("rearrangement", re.compile(r"\brearrange(?:ments?|d)\b")),
+    ("amplification", re.compile(r"\bamplifi(?:cations?|ed)\b|\bcopy number gains?\b")),
+    ("exon skipping", re.compile(r"\b(?:exon )?skipping\b")),
+    ("internal tandem duplication", re.compile(r"\bitd\b|\binternal tandem duplications?\b")),
+    ("deletion", re.compile(r"\bdeletions?\b|\bdeleted\b|\bdels?\b|\bloss\b|\bcopy number loss(?:es)?\b")),
+    ("insertion", re.compile(r"\binsertions?\b|\bins\b")),
+    ("duplication", re.compile(r"\bduplications?\b")),
+    ("frameshift", re.compile(r"\bframe-?shift\b")),
+    ("truncation", re.compile(r"\btruncat(?:ing|ions?|ed)\b|\bnonsense\b|\bstop-?gain(?:ed)?\b")),
+    ("splice site", re.compile(r"\bsplice(?:[ -]site)?\b")),
+    ("missense", re.compile(r"\bmissense\b")),
+    ("promoter mutation", re.compile(r"\bpromoter\b")),
+)
+_FILLER = re.compile(
+    r"\b(?:mutations?|mutated|mutants?|variants?|alterations?|altered|aberrations?|pathogenic|likely|deleterious|activating|"
+    r"inactivating|sensitizing|sensitising|resistance|oncogenic|driver|positive|detected|identified|found|present|known|genes?|"
+    r"heterozygous|homozygous|biallelic|carriers?|acquired|somatically|classical?|hotspot|point|in|of|the|a|an|at|by|ngs|"
+    r"pcr|fish|ihc|with|and|status|protein|change|function|tumou?r|tissue|blood|novel|common|rare|gain|cdna|dna)\b"
+)
+_LEGACY = re.compile(r"\b(\d{1,5}(?:_\d{1,5})?(?:del|ins|dup)[acgt]{1,6}|c\d{3}t)\b")
+_HGVS_GAP = re.compile(r"\b(p|c)\s*\.\s*")
+_SPLIT_CHANGE = re.compile(r"\b([acdefghiklmnpqrstvwy]\d{2,4}) ([acdefghiklmnpqrstvwy])\b")
+_STICKY_P = re.compile(r"\bp([acdefghiklmnpqrstvwy]\d{2,4}[acdefghiklmnpqrstvwyx*])(?![a-z0-9])")
+_FUSED = re.compile(r"^\s*(?:::|--|-|/|:)\s*$")
+_NOISE = re.compile(r"[\s()\[\],;:/-]+")
+
+
+def code_variant(value: str, tables: Tables) -> Concept:
+    """The Concept of a variant: roles ``gene`` and ``code`` (HGNC); attributes of docs/terminology.md."""
+    text = _STICKY_P.sub(r"p.\1", _SPLIT_CHANGE.sub(r"\1\2", _HGVS_GAP.sub(r"\1.", plain(value))))
+    attributes: dict[str, Any] = {}
+    text = _changes(text, attributes)
+    genes, text, fused = _genes(text, tables["genes"])
+    text = _qualities(text, attributes, fused=fused)
+    if _NOISE.sub("", text) or not (genes or "hgvs_p" in attributes or "hgvs_c" in attributes):
+        return text_only(value)
+    if len(genes) > 1 and attributes["kind"] not in ("fusion", "rearrangement"):
+        return text_only(value)
+    if not genes:
+        return text_only(value, **attributes)
+    return _concept(genes, attributes)
+
+
+def _concept(genes: list[Entry], attributes: dict[str, Any]) -> Concept:
+    codings: tuple[Coding, ...] = tuple(gene.codings["gene"][0] for gene in genes)
+    roles = {"gene": codings} if len(codings) > 1 else {"gene": codings, "code": codings}
+    what = next((str(attributes[name]) for name in ("hgvs_p", "hgvs_c", "legacy") if name in attributes), None)
+    if what is None:
+        exon = f"exon {attributes['exon']} " if "exon" in attributes else ""
+        codon = f"codon {attributes['codon']} " if "codon" in attributes else ""
+        what = "" if attributes["kind"] == "mutation" and not exon + codon else f"{exon}{codon}{attributes['kind']}"
+    absent = "absent" if attributes["presence"] == "absent" else ""
+    key = "|".join(part for part in ("|".join(coding_key(coding) for coding in codings), what, absent) if part)
+    return Concept(key, roles, attributes, "rule", genes[0].row)
+
+
+def _changes(text: str, attributes: dict[str, Any]) -> str:
+    """The text without its changes; the first of each notation is kept, a second one is left, and so refused."""
+    if "promoter" in text or "tert" in text:  # C228T is a place in the promoter there, not a residue
+        text = _legacy(text, attributes)
+    for token in _tokens(text):
+        bare = token.strip("()[],;:")
+        if "hgvs_p" not in attributes and (change := protein_change(bare)) is not None:
+            attributes["hgvs_p"] = change
+        elif "hgvs_c" not in attributes and (change := coding_change(bare)) is not None:
+            attributes["hgvs_c"] = change
+        else:
+            continue
+        text = text.replace(bare, " ", 1)
+    return _legacy(text, attributes)
+
+
+def _legacy(text: str, attributes: dict[str, Any]) -> str:
+    """The text without a change in an older notation (185delAG), which is kept as it is written."""
+    legacy = None if "legacy" in attributes else _LEGACY.search(text)
+    if legacy is None:
+        return text
+    attributes["legacy"] = legacy[1]
+    return text.replace(legacy[1], " ", 1)
+
+
+def _tokens(text: str) -> Iterator[str]:
+    for token in text.split():
+        yield token
+        if "(" in token.strip("()"):
+            yield from token.replace("p.(", "p.").replace("(", " ").replace(")", " ").split()
+
+
+def _genes(text: str, table: Table) -> tuple[list[Entry], str, bool]:
+    """The genes that are named, the text without them, and whether two are written as one word (BCR-ABL1)."""
+    found: list[Entry] = []
+    spans: list[tuple[int, int]] = []
+    for match in table.pattern.finditer(text):
+        entry = table.find(match.group())
+        if entry is not None and all(gene is not entry[0] for gene in found):
+            found.append(entry[0])
+        spans.append(match.span())
+    fused = len(found) > 1 and bool(_FUSED.match(text[spans[0][1] : spans[1][0]])) and len(found) == 2  # noqa: PLR2004
+    for start, end in reversed(spans):
+        text = f"{text[:start]} {text[end:]}"
+    return found, " ".join(text.split()), fused
+
+
+def _qualities(text: str, attributes: dict[str, Any], *, fused: bool) -> str:
+    """Fills presence, origin, exon, codon and kind; gives what is left of the text."""
+    attributes["presence"] = "absent" if _ABSENT.search(text) else "present"
+    text = _ABSENT.sub(" ", text)
+    if (origin := _ORIGIN.search(text)) is not None:
+        attributes["origin"] = "somatic" if origin[1] == "somatic" else "germline"
+        text = _ORIGIN.sub(" ", text)
+    kinds = [kind for kind, pattern in _KINDS if pattern.search(text)]
+    for name, pattern in (("exon", _EXON), ("codon", _CODON)):
+        if (number := pattern.search(text)) is not None:
+            attributes[name] = int(number[1])
+            text = pattern.sub(" ", text)
+    for _, pattern in _KINDS:
+        text = pattern.sub(" ", text)
+    slashed = "/" in text or attributes["presence"] == "absent"
+    attributes["kind"] = kinds[0] if kinds else "fusion" if fused and not slashed else "mutation"
+    return _FILLER.sub(" ", text)

