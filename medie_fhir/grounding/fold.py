@@ -23,6 +23,7 @@ _WORD = re.compile(
     rf"[A-Z]{{2,}}-(?:[A-Z]?\d[A-Za-z0-9]*)(?![^\W_])"  # HER-2, PD-L1: one name
     rf"|\d+(?:[.,-]\d+)+(?![^\W_])|[^\W_]+|[+%]|{MINUS}"
 )
+_GLUED_PROTEIN = re.compile(r"p[A-Z]\d+[A-Z]")  # "pV600E" for HGVS "p.V600E"
 _DASH_GAP = re.compile(rf"\s*[{_DASHES}]+\s*")
 _BREAK_GAP = re.compile(r"[.!?]\s|\n\s*\n")
 
@@ -95,6 +96,8 @@ def _plain(text: str) -> str:
 def _word(written: str) -> str:
     if len(written) == 1 and not written.isalnum():
         return {"+": "positive", "-": "negative", "\u2212": "negative", "\u2013": "negative"}.get(written, written)
+    if _GLUED_PROTEIN.fullmatch(written):
+        written = written[1:]
     plain = written.lower() if written.isascii() else _plain(written)
     return plain if plain[:1].isdigit() else plain.replace("-", "")
 

@@ -49,6 +49,8 @@ def find(value: str, text: str, rules: AlignRules = DEFAULT) -> tuple[Aligned, l
         ("radical prostatectomy", "radical prostatectmoy", "fuzzy", ["radical prostatectmoy"]),
         ("adenocarcinoma", "adenocarclnoma", "fuzzy", ["adenocarclnoma"]),
         ("HER2 positive", "HER2+ disease", "fuzzy", ["HER2+"]),
+        ("BRAF V600E", "BRAF pV600E", "fuzzy", ["BRAF pV600E"]),
+        ("BRAF V600E", "BRAF p.V600E", "fuzzy", ["BRAF p.V600E"]),
         ("ER positive", "ER and PR positive", "fuzzy", ["ER and PR positive"]),
         ("liver metastases", "liver, lung and bone metastases", "fuzzy", ["liver, lung and bone metastases"]),
         ("lung adenocarcinoma", "adenocarcinoma of the right lower lobe of the lung", "fuzzy",
