@@ -16,6 +16,8 @@ __all__ = ["Token", "tokens"]
 _ATTRIBUTES = r"(?P<attributes>(?:[^<>\"'=]|=\s*+\"[^\"]*+\"|=\s*+'[^']*+'|[\"'=])*+)"
 _TAG = re.compile(r"<(?P<slash>/?)(?P<name>[A-Za-z_][\w.:-]*)" + _ATTRIBUTES + ">")
 _CRUDE_TAG = re.compile(r"<(?P<slash>/?)(?P<name>[A-Za-z_][\w.:-]*)(?P<attributes>[^<>]*+)>")
+_BEGINS = re.compile(r"<[A-Za-z_/!?]")
+_BEGINS_IN_XML = re.compile("<")  # whatever follows
 _BEGINS_TAG = re.compile(r"</?[A-Za-z_]")
 _LONGEST_TAG = 16_384  # characters; a longer one (an image in an attribute) is read without regard to quotes
 _MOST_FAILURES = 4096  # of the careful reading, before all is read without regard to quotes
@@ -58,7 +60,9 @@ class _Tokenizer:
 
     def run(self) -> Iterator[Token]:
         place = text = 0
-        while (place := self.source.find("<", place)) >= 0:
+        begins = _BEGINS_IN_XML if self.xml else _BEGINS
+        while begin := begins.search(self.source, place):
+            place = begin.start()
             read = self._markup(place)
             if read is None:
                 if self.xml:
