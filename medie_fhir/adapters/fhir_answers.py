@@ -101,7 +101,7 @@ def resource_of(headers: Mapping[str, str], body: bytes, wanted: str, doing: str
         raise FhirAnswerInvalid(f"{doing}: the answer is {shown} and not application/fhir+json; check the base URL")
     try:
         resource = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         # The decoder's error holds the whole body: it goes no further.
         raise FhirAnswerInvalid(f"{doing}: the answer is not JSON, or was cut short") from None
     if not isinstance(resource, dict) or resource.get("resourceType") != wanted:
@@ -113,7 +113,7 @@ def transaction_response(sent: Json, answered: Json, doing: str) -> Json:
     """The answer to a transaction, if it is one. Raises FhirAnswerInvalid, FhirRejected."""
     if answered.get("type") != "transaction-response":
         raise FhirAnswerInvalid(f"{doing}: the answer is a Bundle, but no transaction-response")
-    entries, answers = len(sent.get("entry", ())), len(answered.get("entry", ()))
+    entries, answers = len(_objects(sent.get("entry"))), len(_objects(answered.get("entry")))
     if entries != answers:
         # HAPI drops entries that share a conditional URL, and commits the rest (hapi-fhir issue 8183).
         raise FhirRejected(
@@ -167,7 +167,7 @@ def _utc(moment: datetime) -> datetime:
 def _outcome(body: bytes) -> Json | None:
     try:
         outcome = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return outcome if isinstance(outcome, dict) and outcome.get("resourceType") == "OperationOutcome" else None
 
@@ -181,7 +181,8 @@ def _said(outcome: Json | None) -> list[str]:
         code = issue.get("code")
         if isinstance(code, str) and _ISSUE_CODE.fullmatch(code):
             said[code] = None
-        text = f"{issue.get('diagnostics', '')} {(issue.get('details') or {}).get('text', '')}"
+        details = issue.get("details")
+        text = f"{issue.get('diagnostics')} {details.get('text') if isinstance(details, dict) else None}"
         said.update(dict.fromkeys(_HAPI.findall(text)))
         for missing in _MISSING.finditer(text):
             if missing[1] in RESOURCE_TYPES:

@@ -57,7 +57,7 @@ class FhirHttp:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._base = base_url.rstrip("/")
-        self._allowed_hosts = allowed_hosts
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._max_content_bytes = max_content_bytes
         self._wire = FhirWire(
             self._base, headers=headers or {}, auth=auth, patience=patience or Patience(), verify=verify, sleep=sleep
@@ -193,6 +193,6 @@ def _is_binary(data: bytes) -> bool:
     """Whether JSON of no FHIR media type is a Binary, and not a note that happens to be JSON."""
     try:
         resource = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(resource, dict) and resource.get("resourceType") == "Binary"

@@ -51,15 +51,16 @@ class Ask:
 
     ``absent``: the statuses that mean "nothing there" and are given back like 200. ``content``: any bytes are fine,
     redirects are given back, and more than ``limit`` bytes are ContentTooLarge. ``repeatable``: may be sent twice.
+    What may hold a patient's data is left out of the ``repr``, which tracebacks with local variables show.
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)
     doing: str
     absent: tuple[int, ...] = ()
     accept: str = FHIR_JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    data: bytes | None = field(default=None, repr=False)
     content: bool = False
     limit: int = _MOST_ANSWER_BYTES
     repeatable: bool = True
@@ -70,8 +71,8 @@ class Answer:
     """An answer, whole. ``headers`` have lower-case names."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def ok(self) -> bool:

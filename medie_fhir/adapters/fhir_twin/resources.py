@@ -20,7 +20,7 @@ def loaded(body: bytes) -> Json:
     """The JSON object of an R4 type that a body holds, as it came."""
     try:
         return as_resource(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unparsable("HAPI-1861: Failed to parse JSON encoded FHIR content") from None
 
 

@@ -121,11 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _serve  # noqa: N815 - the base class's names
 
     def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+        self.send_response_only(answer.status)
+        defaults = {"server": self.server_version, "date": self.date_time_string()}
+        if "transfer-encoding" not in answer.headers:
+            defaults["content-length"] = str(len(answer.body))
+        for name, value in {**defaults, **answer.headers}.items():
             self.send_header(name, value)
-        if "content-length" not in answer.headers:
-            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)

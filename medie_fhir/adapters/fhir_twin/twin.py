@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from medie_fhir.adapters.content_url import content_url
@@ -61,6 +63,14 @@ class FhirTwin:
     def close(self) -> None:
         """Closes the store; one in memory is lost."""
         self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     async def aclose(self) -> None:
         """The same, for those who close what they have opened without asking what it is."""
