@@ -25,8 +25,8 @@ class LlamaCpp:
     """A llama.cpp server with a base model and a LoRA adapter, both GGUF, that lives until :meth:`stop`.
 
     ``name`` is the model's name in requests. ``context`` is in tokens, for a prompt and its answer. ``threads`` is by
-    default the number of cores. One request is worked on at a time and nothing is kept of the one before: the same note
-    gets the same answer, bit for bit, which several slots or a prompt cache would not promise.
+    default one less than the cores, and at most 4. One request is worked on at a time and nothing is kept of the one
+    before: the same note gets the same answer, bit for bit, which several slots or a prompt cache would not promise.
 
     The base model's own chat template is used. Raises DependencyMissing where a file is not there or can't be loaded.
     """
@@ -45,7 +45,7 @@ class LlamaCpp:
             adapter_digest=hashlib.sha256(adapter.read_bytes()).hexdigest(),
             server=f"llama.cpp (xllamacpp {xllamacpp.__version__})",
         )
-        parameters = _parameters(base, adapter, context, threads or os.cpu_count() or 1)
+        parameters = _parameters(base, adapter, context, threads or _threads())
         parameters.model_alias = {name}
         parameters.api_keys = [self.api_key]
         try:
@@ -67,6 +67,16 @@ class LlamaCpp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _threads() -> int:
+    """Threads for a machine that does other work too.
+
+    llama.cpp's threads spin while they wait for each other: where another program takes the core of one, all stand
+    still (measured: 20 tokens/s with one thread, 1.5 with two, on two busy cores). The cap is for containers, which
+    may see more cores than they are allowed to use.
+    """
+    return max(1, min(4, (os.cpu_count() or 1) - 1))
 
 
 def _parameters(base: Path, adapter: Path, context: int, threads: int) -> xllamacpp.CommonParams:

@@ -139,7 +139,7 @@ def _is_whole(file: ModelFile, path: Path) -> bool | None:
             return False
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -167,7 +167,7 @@ class OpenAiHttp:
             raise ModelRejected(f"{self._where} rejects the request (HTTP {status}{_kind(content)})")
         if not response.is_success:
             raise ModelRefused(f"{self._where} answers HTTP {status}: check the URL, no redirect is followed")
-        if content is None:
+        if content is ...:
             # Not the model's doing: a proxy's or a gateway's page. The record is good.
             raise ModelUnavailable(f"{self._where} answers something that is not JSON: is it a model server?")
         if not isinstance(content, dict):
@@ -243,11 +243,11 @@ def _kind(content: Any) -> str:
 
 
 def _loads(data: bytes) -> Any:
-    """What JSON the bytes are; None where they are none."""
+    """What JSON the bytes are; ``...`` where they are none."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
-        return None
+        return ...
 
 
 def _strange(what: str) -> NoReturn:
