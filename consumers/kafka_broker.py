@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -25,6 +25,7 @@ from kafka import TopicPartition as ClientPartition
 from kafka import errors as client_errors
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import KernelEvent
 
 from consumers.broker import Consumer, Headers, Message, Producer, RebalanceListener, TopicPartition
@@ -69,6 +70,22 @@ def _translated(doing: str) -> Iterator[None]:
         yield
     except client_errors.KafkaError as error:
         raise _ours(error, doing) from None
+
+
+def _made(kind: Callable[..., Any], **config: Any) -> Any:
+    """A client, or what its making raised: it connects at once, and where it fails it leaves a thread and sockets."""
+    networks: list[Any] = []
+
+    def network(**options: Any) -> Any:
+        networks.append(KafkaNetClient(**options))
+        return networks[-1]
+
+    try:
+        return kind(**config, kafka_client=network)
+    except BaseException:
+        for made in networks:
+            made.close()
+        raise
 
 
 class KafkaBroker:
@@ -124,7 +141,8 @@ class KafkaBroker:
         """See :class:`~consumers.broker.Broker`. Raises BrokerRefused where the topic can't be read."""
         self.check_topics([topic])
         with _translated("connecting"):
-            client = KafkaConsumer(
+            client = _made(
+                KafkaConsumer,
                 **self._common,
                 **self._member,
                 group_id=group,
@@ -167,7 +185,7 @@ class KafkaBroker:
     @contextmanager
     def _admin(self, doing: str) -> Iterator[Any]:
         with _translated(doing):
-            admin = KafkaAdminClient(**self._common)
+            admin = _made(KafkaAdminClient, **self._common)
             try:
                 yield admin
             finally:
@@ -302,7 +320,7 @@ class _KafkaProducer:
     def _send(self, topic: str, fields: dict[str, Any], sent: Future[None]) -> None:
         try:
             if self._client is None:
-                self._client = KafkaProducer(**self._config)
+                self._client = _made(KafkaProducer, **self._config)
             acknowledged = self._client.send(topic, **fields)
         except client_errors.KafkaError as error:
             sent.set_exception(_ours(error, "sending"))

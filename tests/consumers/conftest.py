@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import os
 import socket
@@ -49,24 +50,39 @@ def _free_port() -> int:
             return port
 
 
-@pytest.fixture(scope="session")
-def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real broker: that of MEDIE_TEST_KAFKA, or one started here. In CI, failing to start is a failure."""
-    if given := os.environ.get("MEDIE_TEST_KAFKA"):
-        yield given
-        return
+def _started(directory: Path) -> Any:
+    """A broker of our own, running. In CI, failing to start is a failure."""
     local = _local_kafka()
     if missing := local.missing_programs():
-        pytest.skip(f"no MEDIE_TEST_KAFKA, and not installed: {', '.join(missing)}")
-    kafka = local.LocalKafka(tmp_path_factory.mktemp("kafka"), _free_port())
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    kafka = local.LocalKafka(directory, _free_port())
     try:
         kafka.start()
     except local.LocalKafkaError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no real broker: {error}")
+    return kafka
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real broker: that of MEDIE_TEST_KAFKA, or one started here."""
+    if given := os.environ.get("MEDIE_TEST_KAFKA"):
+        yield given
+        return
+    kafka = _started(tmp_path_factory.mktemp("kafka"))
     yield kafka.address
     kafka.wipe()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Any]:
+    """A real broker for one test, to be killed and started again."""
+    kafka = _started(tmp_path / "kafka")
+    yield kafka
+    kafka.wipe()
+    gc.collect()
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])

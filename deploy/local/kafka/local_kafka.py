@@ -152,7 +152,7 @@ class LocalKafka:
 
     def _alive(self) -> bool:
         if self._process is not None:
-            self._process.poll()  # a child that has ended is laid to rest
+            return self._process.poll() is None  # and lays a child that has ended to rest
         return self.pid is not None
 
 

@@ -1,0 +1,181 @@
+"""The command, run as a user runs it: in a process of its own, from the installed package."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+NOTE = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. No liver metastases."
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs ``medie-fhir`` in an empty folder, with none of this machine's settings."""
+
+    def do(
+        *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MEDIE_") or k == "MEDIE_HOME"}
+        command = [sys.executable, "-c", "from consumers.cli import main; main()", *arguments]
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=clean | dict(env or {}) | {"COLUMNS": "200"},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return do
+
+
+def document(**more: object) -> str:
+    content = {"contentType": "text/plain", "data": base64.b64encode(NOTE.encode()).decode()}
+    resource = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "content": [{"attachment": content}],
+    }
+    return json.dumps({k: v for k, v in (resource | more).items() if v is not None})
+
+
+def test_help_names_every_command_and_the_exit_codes(run: Run) -> None:
+    told = run("--help")
+    assert told.returncode == 0
+    for word in ("demo", "run", "extract", "inspect", "doctor", "models", "mapping", "3 a dependency is not reachable"):
+        assert word in told.stdout
+
+
+def test_the_default_mapping_is_ok(run: Run) -> None:
+    told = run("mapping", "check")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "default@" in told.stdout
+
+
+def test_a_broken_mapping_exits_1_with_every_fault_and_its_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nversion: x\ntask: oncology\npolicy: {}\ntemplates: []\n", encoding="utf-8"
+    )
+    told = run("mapping", "check", "mine.yaml")
+    assert told.returncode == 1
+    assert "mine.yaml:2:10: version" in told.stderr
+    assert "mine.yaml:5:12: templates" in told.stderr
+
+
+def test_wrong_use_and_wrong_settings_exit_2(run: Run) -> None:
+    assert run("extract").returncode == 2
+    assert run("no-such-command").returncode == 2
+    told = run("inspect", "x.json", env={"MEDIE_LOOP__MAX_IN_FLIGHT": "many"})
+    assert told.returncode == 2
+    assert "loop.max_in_flight" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_what_is_not_reachable_exits_3_with_one_line_a_check(run: Run) -> None:
+    told = run(
+        "doctor",
+        "--json",
+        env={
+            "MEDIE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "MEDIE_FHIR__BASE_URL": "http://127.0.0.1:1/fhir",
+            "MEDIE_FHIR__ATTEMPTS": "1",
+            "MEDIE_MODEL__BASE_URL": "http://127.0.0.1:1/v1",
+        },
+    )
+    assert told.returncode == 3
+    checks = {line["check"]: line for line in map(json.loads, told.stdout.splitlines())}
+    assert [name for name, line in checks.items() if line["ok"]] == ["configuration"]
+    assert checks["fhir server"]["found"].startswith("FhirUnavailable")
+    assert checks["model"]["found"].startswith("ModelUnavailable")
+    assert checks["kafka"]["found"].startswith("BrokerUnavailable")
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            document(),
+            {
+                "outcome": "note",
+                "document": "DocumentReference/d1",
+                "content_type": "text/plain",
+                "characters": len(NOTE),
+                "class": None,
+            },
+        ),
+        (document(subject=None), {"outcome": "refused", "class": "NoSubject"}),
+        (document(status="entered-in-error"), {"outcome": "retraction", "document": "DocumentReference/d1"}),
+        (
+            document(content=[{"attachment": {"contentType": "image/png", "data": "iVBORw0KGgo="}}]),
+            {"outcome": "skipped", "reason": "image"},
+        ),
+        (
+            document(content=[{"attachment": {"contentType": "text/plain", "data": "!"}}]),
+            {"outcome": "refused", "class": "BrokenBase64"},
+        ),
+        (document(content=[{"attachment": {"contentType": "text/plain", "url": "Binary/1"}}]), {"outcome": "fetch"}),
+        (
+            document(content=[{"attachment": {"contentType": "text/plain", "url": "https://evil.example/1"}}]),
+            {"outcome": "refused", "class": "ForbiddenUrl"},
+        ),
+        ('{"reference": "DocumentReference/7"}', {"outcome": "fetch", "document": "DocumentReference/7"}),
+        ("not json", {"outcome": "refused", "class": "NotJson"}),
+        ('{"resourceType": "Patient"}', {"outcome": "refused", "class": "UnknownEventShape"}),
+    ],
+)
+def test_inspect_says_what_an_event_is(run: Run, tmp_path: Path, event: str, expected: dict[str, object]) -> None:
+    (tmp_path / "event.json").write_text(event, encoding="utf-8")
+    told = run("inspect", "event.json", "--json")
+    assert told.returncode == 0, told.stderr
+    (line,) = map(json.loads, told.stdout.splitlines())
+    assert set(line) >= {"file", "outcome", "class", "document", "content_type", "characters", "sha256"}
+    assert {k: line[k] for k in expected} == expected
+
+
+@pytest.mark.model
+def test_extract_prints_every_value_with_evidence_that_stands_in_the_note(run: Run, tmp_path: Path) -> None:
+    lines = [{"id": "a", "text": NOTE}, {"id": "b", "text": "Knee pain after a fall; no fracture."}]
+    (tmp_path / "notes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    told = run("extract", "--jsonl", "notes.jsonl", "--json")
+    assert told.returncode == 0, told.stderr
+    lung, knee = map(json.loads, told.stdout.splitlines())
+    facts = [v for values in lung["fields"].values() for v in values if v["fact"]]
+    assert facts
+    assert all(NOTE[e["start"] : e["end"]] == e["text"] for v in facts for e in v["evidence"])
+    assert [v["value"].lower() for v in lung["fields"]["cancer_type"] if v["fact"]] == ["lung adenocarcinoma"]
+    assert lung["fields"]["cancer_type"][0]["code"]["system"] == "http://snomed.info/sct"
+    assert knee == {"id": "b", "fields": {field: [] for field in lung["fields"]}}
+
+
+@pytest.mark.model
+def test_extract_reads_standard_input_and_prints_a_bundle(run: Run) -> None:
+    told = run("extract", "-", "--fhir", stdin=NOTE)
+    assert told.returncode == 0, told.stderr
+    bundle = json.loads(told.stdout)
+    kinds = {e["resource"]["resourceType"] for e in bundle["entry"]}
+    assert {"Condition", "DocumentReference", "Provenance"} <= kinds
+
+
+@pytest.mark.model
+def test_the_demo_does_what_the_readme_says_and_done_again_changes_nothing(run: Run) -> None:
+    first = run("demo", "--store", "s.sqlite", "--json")
+    assert first.returncode == 0, first.stderr
+    tally = json.loads(first.stdout.splitlines()[-1])
+    assert tally["accepted"] >= 20
+    assert tally["dead_letters"] == tally["refused"] == 1
+    assert tally["events"] == sum(tally[k] for k in ("accepted", "skipped", "retracted", "dead_letters"))
+    assert tally["new_versions"] > tally["resources"] > 50
+    again = json.loads(run("demo", "--store", "s.sqlite", "--json").stdout.splitlines()[-1])
+    assert (again["new_versions"], again["resources"]) == (0, tally["resources"])
