@@ -7,6 +7,7 @@ the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in th
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -19,7 +20,7 @@ from medie_fhir.document import TextLimits, choose, inline, read_text
 from medie_fhir.errors import ContentNotFound, EventError, RecordError
 from medie_fhir.event import EventOptions, parse_events
 from medie_fhir.extraction import Reading, Task, read
-from medie_fhir.grounding import Cues, ground
+from medie_fhir.grounding import AlignRules, Cues, ground
 from medie_fhir.mapping import Mapping as FhirMapping
 from medie_fhir.mapping import judge, render
 from medie_fhir.model import (
@@ -83,6 +84,7 @@ class Pipeline:
         self,
         *,
         task: Task,
+        rules: Mapping[str, AlignRules],
         cues: Cues,
         tables: Tables,
         mapping: FhirMapping,
@@ -92,11 +94,16 @@ class Pipeline:
         clock: Clock,
         options: Options | None = None,
     ) -> None:
-        self.task, self.cues, self.tables, self.mapping = task, cues, tables, mapping
+        self.task, self.rules, self.cues, self.tables, self.mapping = task, rules, cues, tables, mapping
         self.model, self.source, self.target, self.clock = model, source, target, clock
         self.options = options or Options()
         self._description: ModelDescription | None = None
         self._devices: set[str] = set()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The task's fields, in its order."""
+        return tuple(self.task.fields)
 
     # --- bytes → extraction record ----------------------------------------------------------------------------------
 
@@ -105,7 +112,7 @@ class Pipeline:
     ) -> tuple[NoteEvent | EventError, ...]:
         """What a Kafka record says happened, without asking anyone. Raises EventError."""
         return parse_events(
-            value, key, timestamp_ms=timestamp_ms, source=self.options.source, options=self.options.events
+            value, key, timestamp_ms=timestamp_ms, source=self.options.source, policy=self.options.events
         )
 
     async def events(
@@ -127,7 +134,7 @@ class Pipeline:
     async def extract_text(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
         """The extraction record of a note's text. Raises ModelError."""
         reading = await read(note, self.task, self.model, triage=self.options.triage)
-        facts = ground(reading.values, note, self.task.grounding, self.cues)
+        facts = ground(reading.values, note, self.rules, self.cues)
         produced = self._produced(await self._described())
         return _record(document, note, reading, facts, produced)
 
@@ -190,8 +197,7 @@ class Pipeline:
     async def _dereferenced(self, event: NoteEvent | EventError) -> tuple[NoteEvent | EventError, ...]:
         if isinstance(event, EventError) or event.kind is not EventKind.REFERENCE:
             return (event,)
-        content = await self.source.content(event.document.reference)
-        events = self.parse(content.data)
+        events = self.parse(await self._fetched(event.document.reference))
         if any(isinstance(e, NoteEvent) and e.kind is EventKind.REFERENCE for e in events):
             raise ContentNotFound("the reference leads to another reference, and not to a DocumentReference")
         return events
@@ -200,6 +206,16 @@ class Pipeline:
         if self._description is None:
             self._description = await self.model.describe()
         return self._description
+
+    async def _fetched(self, reference: str) -> bytes:
+        """The DocumentReference behind a bare reference: from the source server, or from an allowed host."""
+        resource_type, _, resource_id = reference.partition("/")
+        if resource_type != "DocumentReference":
+            return (await self.source.content(reference)).data
+        resource = await self.source.read(resource_type, resource_id)
+        if resource is None:
+            raise ContentNotFound("the source server has no such DocumentReference (any more)")
+        return json.dumps(resource).encode()
 
     def _produced(self, model: ModelDescription) -> Produced:
         return Produced(
@@ -270,9 +286,11 @@ def _record(
 
 
 def _count_in_error(bundle: Json) -> int:
-    resources: list[Mapping[str, Json]] = [e["resource"] for e in bundle["entry"]]
-    return sum(
-        "entered-in-error" in str((r.get("status"), r.get("verificationStatus")))
-        for r in resources
-        if r["resourceType"] != "DocumentReference"
-    )
+    """How many resources a Bundle takes back, not counting the copy of the document."""
+    taken_back = 0
+    for entry in bundle["entry"]:
+        resource: Json = entry["resource"]
+        verification = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
+        if resource["resourceType"] != "DocumentReference":
+            taken_back += "entered-in-error" in (resource.get("status"), verification)
+    return taken_back

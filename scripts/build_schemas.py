@@ -27,7 +27,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 INTRODUCTION = """# Settings
 
 Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting in the environment
-(`MEDIE_KAFKA__BOOTSTRAP_SERVERS`), or in a YAML file named by `--config` or `MEDIE_CONFIG` (`kafka: {bootstrap_servers: …}`).
+(`MEDIE_KAFKA__BOOTSTRAP_SERVERS`), or in a YAML file named by `--config` or `MEDIE_CONFIG`
+(`kafka: {bootstrap_servers: …}`).
 The environment wins. `medie-fhir doctor` shows whether they work.
 
 | setting | environment | default | meaning |

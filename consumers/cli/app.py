@@ -36,8 +36,9 @@ class Exit(IntEnum):
 
 app = typer.Typer(
     name="medie-fhir",
-    help=__doc__ and "Clinical notes from Kafka, read by a language model, grounded, coded, written to FHIR R4.",
-    epilog="Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a dependency is not reachable. Settings: docs/settings.md.",
+    help="Clinical notes from Kafka, read by a language model, grounded, coded, written to FHIR R4.",
+    epilog="Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a dependency is not reachable."
+    " Settings: docs/settings.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

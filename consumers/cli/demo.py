@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,6 @@ from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
 from consumers.programs import extract_loop, publish_loop
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
-from medie_fhir.adapters.model_files import home
 from medie_fhir.errors import DocumentError, EventError
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline
@@ -35,19 +35,24 @@ from medie_fhir.wiring import open_pipeline
 
 __all__ = ["demo"]
 
+_SEEDS = frozenset({"Patient", "Binary"})
 _INPUT_ERRORS = frozenset(
     kind.__name__ for base in (EventError, DocumentError) for kind in (base, *base.__subclasses__())
 )
 
 
 def demo(
-    store: Annotated[Path | None, typer.Option(help="The FHIR store, one SQLite file; kept between runs.")] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="The FHIR store, one SQLite file, kept between runs [default: medie-demo.sqlite]."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     serve: Annotated[bool, typer.Option(help="Keep the FHIR server up afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """Stream the sample notes through everything, on embedded defaults, and show what was written."""
-    path = store or home() / "demo" / "fhir.sqlite"
+    path = store or Path("medie-demo.sqlite")
     path.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
     tally = run_async(_demo(path, serve=serve))
     if as_json:
         typer.echo(json.dumps(tally.as_json()))
@@ -100,7 +105,7 @@ async def _demo(store: Path, *, serve: bool) -> Tally:
     events = [json.loads(line) for line in shipped("notes", "events.jsonl").read_text(encoding="utf-8").splitlines()]
     tally = Tally(total=len(events))
     async with AsyncExitStack() as stack:
-        twin = stack.enter_context(FhirTwin(store))
+        twin = stack.enter_context(closing(FhirTwin(store)))
         server = stack.enter_context(FhirTwinServer(twin))
         settings = _settings(server.base_url)
         err.print(f"FHIR server  {server.base_url} (twin, kept in {store})", highlight=False, soft_wrap=True)
@@ -163,11 +168,11 @@ async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, 
 
 
 def _held(twin: FhirTwin) -> Counter[str]:
-    """How many resources of each kind hold now, not counting those entered in error."""
+    """How many of the resources that we wrote hold now, by kind, not counting those entered in error."""
     held: Counter[str] = Counter()
     for resource in twin.current():
         verified = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
-        if "entered-in-error" not in (resource.get("status"), verified):
+        if resource["resourceType"] not in _SEEDS and "entered-in-error" not in (resource.get("status"), verified):
             held[resource["resourceType"]] += 1
     return held
 

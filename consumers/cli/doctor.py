@@ -60,13 +60,13 @@ async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
 async def _configuration(settings: Settings) -> str:
     loaded = configure(settings)
     task, mapping = loaded.task, loaded.mapping
-    return f"task {task.name}@{task.version}, {len(task.field_names)} fields; mapping {mapping.label}"
+    return f"task {task.name}@{task.version}, {len(task.fields)} fields; mapping {mapping.label}"
 
 
 async def _kafka(settings: Settings) -> str:
     kafka = settings.kafka
     topics = [kafka.events, kafka.extractions, kafka.dead_letters]
-    broker = KafkaBroker(kafka.bootstrap_servers, kafka.client)
+    broker = KafkaBroker(kafka.bootstrap_servers, security=kafka.client)
     await asyncio.to_thread(broker.check_topics, topics)
     return f"{kafka.bootstrap_servers}; topics {', '.join(topics)}"
 

@@ -23,7 +23,7 @@ from medie_fhir.wiring import open_pipeline
 __all__ = ["extract"]
 
 
-def extract(
+def extract(  # noqa: PLR0917 - one parameter an option
     notes: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.", metavar="NOTE")] = None,
     jsonl: Annotated[Path | None, typer.Option(help='A file of {"id", "text"} lines.')] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a note.")] = False,
@@ -72,7 +72,7 @@ def _lines(file: Path) -> Iterator[tuple[str, str]]:
 async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json: bool, fhir: bool, subject: str) -> int:
     failed = 0
     async with open_pipeline(settings) as pipeline:
-        fields = pipeline.task.field_names
+        fields = pipeline.fields
         with progress() as bar:
             task = bar.add_task("notes", total=len(texts))
             for name, text in texts:
@@ -102,10 +102,10 @@ def _print(pipeline: Pipeline, name: str, record: ExtractionRecord, *, as_json: 
         return
     facts = pipeline.coded(record)
     if as_json:
-        line: Json = {"id": name, "fields": fields_view(facts, pipeline.task.field_names)}
+        line: Json = {"id": name, "fields": fields_view(facts, pipeline.fields)}
         typer.echo(json.dumps(line, ensure_ascii=False))
     elif facts:
-        out.print(note_table(name, facts, pipeline.task.field_names))
+        out.print(note_table(name, facts, pipeline.fields))
     else:
         out.print(f"{name}: nothing found ({record.outcome})", highlight=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -51,10 +52,7 @@ async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetc
 
 async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch: bool) -> AsyncIterator[Json]:
     blank: Json = dict.fromkeys(_COLUMNS) | {"file": str(file)}
-    try:
-        value = file.read_bytes()
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    value = await asyncio.to_thread(_read, file)
     try:
         events = await pipeline.events(value) if fetch else pipeline.parse(value)
     except MedieError as error:
@@ -62,6 +60,13 @@ async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch
         return
     for event in events:
         yield blank | await _outcome(pipeline, event, hosts, fetch=fetch)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
 
 
 async def _outcome(pipeline: Pipeline, event: NoteEvent | EventError, hosts: frozenset[str], *, fetch: bool) -> Json:
@@ -72,7 +77,8 @@ async def _outcome(pipeline: Pipeline, event: NoteEvent | EventError, hosts: fro
         return document | {"outcome": "retraction", "reason": event.reason}
     try:
         if event.kind is EventKind.REFERENCE:
-            check_url(event.document.reference, hosts)
+            if not event.document.reference.startswith("DocumentReference/"):
+                check_url(event.document.reference, hosts)
             return document | {"outcome": "fetch"}
         attachment = choose(event)
         document["content_type"] = attachment.content_type or ""

@@ -49,7 +49,7 @@ def publish(config: Config = None) -> None:
 async def _run(settings: Settings, halves: tuple[Half, ...]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     kafka = settings.kafka
-    broker = KafkaBroker(kafka.bootstrap_servers, kafka.client)
+    broker = KafkaBroker(kafka.bootstrap_servers, security=kafka.client)
     needed = [kafka.events, kafka.extractions] if extract_loop in halves else [kafka.extractions]
     await asyncio.to_thread(broker.check_topics, [*needed, kafka.dead_letters])
     async with open_pipeline(settings, with_model=extract_loop in halves) as pipeline:

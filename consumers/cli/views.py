@@ -10,6 +10,8 @@ from medie_fhir.model import CodedFact, Experiencer, Fact, Json
 
 __all__ = ["fields_view", "note_table"]
 
+_SHOWN = 3  # places of one value; the others are in --json
+
 
 def asserted(fact: Fact) -> str:
     """What the note says of a value, and where it is another person's, whose."""
@@ -45,7 +47,9 @@ def note_table(title: str, facts: Iterable[CodedFact], fields: Sequence[str]) ->
     rows = sorted(facts, key=lambda c: fields.index(c.fact.field))
     for coded in rows:
         fact, main = coded.fact, coded.concept.main
-        places = ", ".join(f"{e.start}–{e.end}" for e in fact.evidence[:3]) + (" …" if len(fact.evidence) > 3 else "")
+        places = ", ".join(f"{e.start}–{e.end}" for e in fact.evidence[:_SHOWN]) + (
+            " …" if len(fact.evidence) > _SHOWN else ""
+        )
         table.add_row(
             fact.field,
             fact.value,

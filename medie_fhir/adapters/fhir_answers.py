@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from medie_fhir.adapters.fhir_names import RESOURCE_TYPES
 from medie_fhir.errors import (
     FhirAnswerInvalid,
     FhirConflict,
@@ -25,6 +24,7 @@ from medie_fhir.errors import (
     FhirUnauthorized,
     FhirUnavailable,
 )
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 
 __all__ = [

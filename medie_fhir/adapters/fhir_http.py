@@ -16,7 +16,6 @@ import httpx
 
 from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import JSON_TYPES, matches, next_link, resource_of, transaction_response, versions
-from medie_fhir.adapters.fhir_names import place
 from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience
 from medie_fhir.errors import (
     ContentNotFound,
@@ -26,6 +25,7 @@ from medie_fhir.errors import (
     FhirUnavailable,
     ForbiddenUrl,
 )
+from medie_fhir.fhir_names import place
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
 

@@ -9,7 +9,8 @@ from medie_fhir.errors import EventError, UnknownEventShape
 from medie_fhir.event import bundle, document_reference, reference, tombstone
 from medie_fhir.event.document_reference import EventOptions
 from medie_fhir.event.json_value import load
-from medie_fhir.event.references import TYPE_NAME, Surroundings
+from medie_fhir.event.references import Surroundings
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import NoteEvent
 
 __all__ = ["EventOptions", "parse_events"]
@@ -41,7 +42,7 @@ def parse_events(
         return document_reference.read(parsed, Surroundings(), source, policy)
     if kind == "Bundle":
         return bundle.read(parsed, tombstone.instant(timestamp_ms), source, policy)
-    if isinstance(kind, str) and TYPE_NAME.match(kind):
+    if isinstance(kind, str) and kind in RESOURCE_TYPES:  # no other word of the sender's is repeated
         raise UnknownEventShape(f"a {kind} resource, not a DocumentReference or a Bundle of them")
     if "resourceType" not in parsed and "reference" in parsed:
         return (reference.read(parsed, source),)

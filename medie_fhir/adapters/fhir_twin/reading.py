@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from medie_fhir.adapters.fhir_names import RESOURCE_TYPES
 from medie_fhir.adapters.fhir_twin.exchange import Refusal
 from medie_fhir.adapters.fhir_twin.parameters import Parameter, parameter
 from medie_fhir.adapters.fhir_twin.store import Store, Version
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 
 __all__ = ["Reading", "find", "known_type"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from medie_fhir.adapters.fhir_names import RESOURCE_TYPES, is_id
 from medie_fhir.adapters.fhir_twin.exchange import Refusal
+from medie_fhir.fhir_names import RESOURCE_TYPES, is_id
 from medie_fhir.model import Json
 
 __all__ = ["as_resource", "checked_id", "kept_form", "loaded", "merged", "references", "same"]

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
-from medie_fhir.adapters.fhir_names import RESOURCE_TYPES
 from medie_fhir.adapters.fhir_twin.exchange import Answer, Refusal, Request, answer_json
 from medie_fhir.adapters.fhir_twin.parameters import parameters
 from medie_fhir.adapters.fhir_twin.reading import Reading, known_type
@@ -17,6 +16,7 @@ from medie_fhir.adapters.fhir_twin.resources import kept_form, loaded
 from medie_fhir.adapters.fhir_twin.store import Store
 from medie_fhir.adapters.fhir_twin.transaction import run_transaction
 from medie_fhir.adapters.fhir_twin.writing import Writing, Written
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 
 __all__ = ["Rest", "capability_statement"]

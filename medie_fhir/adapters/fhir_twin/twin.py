@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import error_of, matches, next_link, resource_of, transaction_response, versions
-from medie_fhir.adapters.fhir_names import place
 from medie_fhir.adapters.fhir_twin.exchange import Answer, Request
 from medie_fhir.adapters.fhir_twin.rest import Rest
 from medie_fhir.adapters.fhir_twin.store import Store
 from medie_fhir.errors import ContentNotFound, FhirRejected
+from medie_fhir.fhir_names import place
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
 

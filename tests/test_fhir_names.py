@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medie_fhir.adapters.fhir_names import RESOURCE_TYPES, is_id, place
 from medie_fhir.errors import FhirRejected
+from medie_fhir.fhir_names import RESOURCE_TYPES, is_id, place
 
 
 def test_the_types_are_those_of_r4() -> None:

@@ -1,0 +1,101 @@
+"""A pipeline whose every part is real but for the model, which says what a test tells it to."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.model import Json
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import Configuration, assemble_pipeline
+
+FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
+
+
+class ScriptedModel:
+    """A ModelServer that answers a text by what stands in it: the twin of a server, with a model of our making."""
+
+    def __init__(self) -> None:
+        self.script: dict[str, Mapping[str, str]] = {}
+        self.answer: str | None = None
+        self.asked = 0
+
+    async def complete(self, request: ModelRequest) -> ModelAnswer:
+        self.asked += 1
+        text = request.messages[-1]["content"]
+        said = next((values for mark, values in self.script.items() if mark in text), {})
+        answer = self.answer or json.dumps({field: said.get(field) for field in FIELDS})
+        return ModelAnswer(answer, "stop", prompt_tokens=10, completion_tokens=5)
+
+    async def describe(self) -> ModelDescription:
+        return ModelDescription("scripted", "medical-ie", "d1g35t", "twin 1")
+
+
+class StepClock:
+    """A clock that moves on by an hour each time it is looked at: nothing may hang on it."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self.moment += timedelta(hours=1)
+        return self.moment
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    return ScriptedModel()
+
+
+@pytest.fixture(scope="session")
+def configuration() -> Configuration:
+    return Configuration(Settings())
+
+
+@pytest.fixture
+async def twin() -> FhirTwin:
+    """A FHIR twin that holds the patient p1."""
+    twin = FhirTwin()
+    patient = {"resourceType": "Patient", "id": "p1"}
+    request = {"method": "PUT", "url": "Patient/p1"}
+    await twin.transact(
+        {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": patient, "request": request}]}
+    )
+    return twin
+
+
+@pytest.fixture
+def pipeline(configuration: Configuration, model: ScriptedModel, twin: FhirTwin) -> Pipeline:
+    made = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    made.clock = StepClock()
+    return made
+
+
+@pytest.fixture
+def event() -> Callable[..., bytes]:
+    """A DocumentReference as a Kafka record's value."""
+
+    def make(text: str, id_: str = "d1", version: str | None = "1", **more: Any) -> bytes:
+        resource: Json = {
+            "resourceType": "DocumentReference",
+            "id": id_,
+            "status": "current",
+            "subject": {"reference": "Patient/p1"},
+            "date": "2026-01-01T09:00:00Z",
+            "content": [
+                {"attachment": {"contentType": "text/plain", "data": base64.b64encode(text.encode()).decode()}}
+            ],
+        }
+        if version:
+            resource["meta"] = {"versionId": version, "lastUpdated": f"2026-01-0{version}T09:00:00Z"}
+        return json.dumps({k: v for k, v in (resource | more).items() if v is not None}).encode()
+
+    return make

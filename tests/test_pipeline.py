@@ -1,0 +1,272 @@
+"""The whole way of a note, over a real FHIR twin: what is written, what is taken back, what is left alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.errors import (
+    BrokenBase64,
+    ContentNotFound,
+    FhirRejected,
+    ModelOutputError,
+    NoSubject,
+    NoteSkipped,
+    RecordError,
+)
+from medie_fhir.model import EventKind, ExtractionRecord, Json, NoteEvent, Outcome
+from medie_fhir.pipeline import Pipeline, Published
+
+Event = Callable[..., bytes]
+
+LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected. No liver metastases."
+SAID_OF_LUNG = {
+    "cancer_type": "lung adenocarcinoma",
+    "stage": "IV",
+    "gene_mutation": "EGFR L858R",
+    "metastasis_site": "brain; liver",
+    "treatment": "osimertinib",
+}
+COLON = "ASSESSMENT: Colon adenocarcinoma, stage III."
+SAID_OF_COLON = {"cancer_type": "colon adenocarcinoma", "stage": "III"}
+
+
+@pytest.fixture(autouse=True)
+def script(model: Any) -> None:
+    model.script = {"Lung adenocarcinoma": SAID_OF_LUNG, "Colon adenocarcinoma": SAID_OF_COLON}
+
+
+async def through(pipeline: Pipeline, value: bytes | None, key: bytes | None = None, ms: int = 0) -> list[Published]:
+    """What publishing each record of a Kafka record's value came to."""
+    done = []
+    for event in await pipeline.events(value, key, timestamp_ms=ms):
+        assert isinstance(event, NoteEvent), event
+        record = await pipeline.extract(event)
+        done.append(await pipeline.publish(pipeline.record(record.to_json().encode())))
+    return done
+
+
+def current(twin: FhirTwin) -> dict[str, Json]:
+    """The facts that hold, by id."""
+    return {
+        r["id"]: r
+        for kind in ("Condition", "Observation")
+        for r in twin.current(kind)
+        if r.get("status") != "entered-in-error"
+        and r.get("verificationStatus", {}).get("coding", [{}])[0].get("code") != "entered-in-error"
+    }
+
+
+def shown(twin: FhirTwin) -> set[str]:
+    """The text of each fact that holds."""
+    return {
+        (r.get("valueCodeableConcept", {}).get("text") or r["code"].get("text", "")).removeprefix("Metastasis: ")
+        for r in current(twin).values()
+    }
+
+
+async def test_a_note_becomes_resources_with_evidence_and_provenance(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    (published,) = await through(pipeline, event(LUNG))
+    assert published == Published("written", 4, 0)
+    assert shown(twin) == {"lung adenocarcinoma", "IV", "EGFR L858R", "brain"}
+    (provenance,) = await twin.search("Provenance", {"target": f"Condition/{twin.current('Condition')[0]['id']}"})
+    assert {t["reference"].split("/")[1] for t in provenance["target"]} == set(current(twin))
+
+
+async def test_what_is_negated_or_not_in_the_note_stays_in_the_record_and_is_not_written(
+    pipeline: Pipeline, event: Event
+) -> None:
+    (note,) = await pipeline.events(event(LUNG))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    held_back = {c.fact.value: c.reason for c in pipeline.coded(record) if not c.written}
+    assert held_back == {"liver": "asserted absent", "osimertinib": "not found in the note"}
+
+
+async def test_every_evidence_is_the_source_text_at_its_place(pipeline: Pipeline, event: Event) -> None:
+    (note,) = await pipeline.events(event(LUNG))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    evidence = [e for fact in record.facts for e in fact.evidence]
+    assert len(evidence) >= 5
+    assert all(LUNG[e.start : e.end] == e.text for e in evidence)
+
+
+async def test_done_again_nothing_changes_on_the_server(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
+    """Though the clock has moved on: the same work keeps the time of its first doing."""
+    await through(pipeline, event(LUNG))
+    versions = twin.count_versions()
+    for _ in range(3):
+        await through(pipeline, event(LUNG))
+    assert twin.count_versions() == versions
+
+
+async def test_an_amended_note_takes_back_what_it_no_longer_says(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    (published,) = await through(pipeline, event(LUNG.replace("EGFR L858R detected.", ""), version="2"))
+    assert published == Published("written", 3, 1)
+    assert shown(twin) == {"lung adenocarcinoma", "IV", "brain"}
+
+
+async def test_a_fact_that_comes_back_revives_the_same_resource(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    before = set(current(twin))
+    await through(pipeline, event(COLON, version="2"))
+    await through(pipeline, event(LUNG, version="3"))
+    assert set(current(twin)) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("123")))
+async def test_in_whatever_order_versions_come_the_newest_stands(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, order: tuple[str, ...]
+) -> None:
+    texts = {"1": LUNG, "2": COLON, "3": LUNG.replace("EGFR L858R detected.", "")}
+    for version in order:
+        await through(pipeline, event(texts[version], version=version))
+    assert shown(twin) == {"lung adenocarcinoma", "IV", "brain"}
+
+
+async def test_an_older_version_that_comes_late_is_stale(pipeline: Pipeline, event: Event) -> None:
+    await through(pipeline, event(LUNG, version="2"))
+    assert await through(pipeline, event(COLON, version="1")) == [Published("stale")]
+
+
+@pytest.mark.parametrize("first", ["note", "retraction"])
+async def test_entered_in_error_leaves_nothing_current_whichever_comes_first(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, first: str
+) -> None:
+    values = [event(LUNG, version="1"), event(LUNG, version="2", status="entered-in-error")]
+    for value in values if first == "note" else reversed(values):
+        await through(pipeline, value)
+    assert current(twin) == {}
+    versions = twin.count_versions()
+    for value in values:
+        await through(pipeline, value)
+    assert twin.count_versions() == versions
+
+
+async def test_a_tombstone_takes_everything_back_and_one_of_nothing_does_nothing(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    late = 1_800_000_000_000
+    assert await through(pipeline, None, b"DocumentReference/never-seen", late) == [Published("empty")]
+    await through(pipeline, event(LUNG))
+    (published,) = await through(pipeline, None, b"DocumentReference/d1", late)
+    assert published.outcome == "retracted"
+    assert current(twin) == {}
+
+
+async def test_a_document_that_replaces_another_takes_back_the_other(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, "old"))
+    replaces = [{"code": "replaces", "target": {"reference": "DocumentReference/old"}}]
+    done = await through(pipeline, event(COLON, "new", "2", relatesTo=replaces))
+    assert [p.outcome for p in done] == ["written", "retracted"]
+    assert shown(twin) == {"colon adenocarcinoma", "III"}
+
+
+async def test_a_note_without_malignancy_does_not_ask_the_model_and_writes_nothing(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, model: Any
+) -> None:
+    before = twin.count_versions()
+    (note,) = await pipeline.events(event("Right knee arthroscopy for a torn meniscus. Uneventful recovery."))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    assert (record.outcome, model.asked) == (Outcome.TRIAGED, 0)
+    assert await pipeline.publish(record) == Published("empty")
+    assert twin.count_versions() == before
+
+
+async def test_two_documents_of_one_patient_do_not_touch_each_other(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, "a"))
+    await through(pipeline, event(LUNG, "b"))
+    await through(pipeline, event(LUNG, "a", "2", status="entered-in-error"))
+    assert len(current(twin)) == 4
+
+
+async def test_a_bare_reference_is_read_from_the_source_server(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    resource = json.loads(event(LUNG, "remote"))
+    request = {"method": "PUT", "url": "DocumentReference/remote"}
+    entry = {"resource": resource, "request": request}
+    await twin.transact({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    (published,) = await through(pipeline, b'{"reference": "DocumentReference/remote"}')
+    assert published.outcome == "written"
+    with pytest.raises(ContentNotFound):
+        await pipeline.events(b'{"reference": "DocumentReference/nowhere"}')
+
+
+async def test_bad_content_is_refused_by_its_class(pipeline: Pipeline, event: Event) -> None:
+    (note,) = await pipeline.events(event(LUNG, content=[{"attachment": {"contentType": "text/plain", "data": "!!!"}}]))
+    assert isinstance(note, NoteEvent)
+    with pytest.raises(BrokenBase64):
+        await pipeline.extract(note)
+    (nobody,) = _parsed_or_raised(pipeline, event(LUNG, subject=None))
+    assert isinstance(nobody, NoSubject)
+
+
+def _parsed_or_raised(pipeline: Pipeline, value: bytes) -> tuple[Any, ...]:
+    try:
+        return pipeline.parse(value)
+    except NoSubject as error:
+        return (error,)
+
+
+async def test_an_image_is_skipped_with_its_reason(pipeline: Pipeline, event: Event) -> None:
+    (note,) = await pipeline.events(
+        event(LUNG, content=[{"attachment": {"contentType": "image/png", "data": "iVBORw0KGgo="}}])
+    )
+    assert isinstance(note, NoteEvent)
+    assert note.kind is EventKind.NOTE
+    with pytest.raises(NoteSkipped) as skipped:
+        await pipeline.extract(note)
+    assert skipped.value.reason == "image"
+
+
+async def test_unreadable_model_output_is_an_error_and_never_no_findings(
+    pipeline: Pipeline, event: Event, model: Any
+) -> None:
+    model.answer = "I found nothing."
+    (note,) = await pipeline.events(event(LUNG))
+    assert isinstance(note, NoteEvent)
+    with pytest.raises(ModelOutputError):
+        await pipeline.extract(note)
+
+
+async def test_a_patient_that_the_target_does_not_hold_is_refused_with_nothing_written(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(COLON, "other"))
+    versions = twin.count_versions()
+    with pytest.raises(FhirRejected):
+        await through(pipeline, event(LUNG, subject={"reference": "Patient/stranger"}))
+    assert twin.count_versions() == versions
+
+
+def test_a_record_of_another_schema_is_refused_by_element_and_not_by_content(pipeline: Pipeline) -> None:
+    with pytest.raises(RecordError) as caught:
+        pipeline.record(b'{"schema": "medie.extraction/9", "document": {"reference": "SENTINEL", "odd": 1}}')
+    assert "schema" in str(caught.value)
+    assert "SENTINEL" not in str(caught.value)
+
+
+async def test_the_record_goes_to_json_and_back(pipeline: Pipeline, event: Event) -> None:
+    (note,) = await pipeline.events(event(LUNG))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    assert ExtractionRecord.model_validate_json(record.to_json()) == record
