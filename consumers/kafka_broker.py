@@ -72,6 +72,15 @@ def _translated(doing: str) -> Iterator[None]:
         raise _ours(error, doing) from None
 
 
+@contextmanager
+def _logged(doing: str) -> Iterator[None]:
+    """For the client's own threads, where an exception would make it poll in a hot loop."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - see above
+        log.error("%s failed with %s", doing, type(error).__name__)  # noqa: TRY400 - no text in logs
+
+
 def _made(kind: Callable[..., Any], **config: Any) -> Any:
     """A client, or what its making raised: it connects at once, and where it fails it leaves a thread and sockets."""
     networks: list[Any] = []
@@ -120,6 +129,7 @@ class KafkaBroker:
         self._member: dict[str, Any] = {
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
+            "isolation_level": "read_committed",  # what its sender took back never happened
             "max_poll_interval_ms": int(max_poll_interval_s * 1000),
             "session_timeout_ms": int(session_timeout_s * 1000),
             "heartbeat_interval_ms": min(3000, int(session_timeout_s * 1000 / 3)),
@@ -202,27 +212,25 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # the cli
         self.closing = False
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        partitions = _partitions(assigned)
-        if partitions and not self.closing:
-            self._listener.assigned(partitions)
+        self._tell(self._listener.assigned, _partitions(assigned))
 
     async def on_partitions_lost(self, lost: Iterable[Any]) -> None:
-        partitions = _partitions(lost)
-        if partitions and not self.closing:
-            self._listener.lost(partitions)
+        self._tell(self._listener.lost, _partitions(lost))
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        partitions = _partitions(revoked)
-        if not partitions or self.closing:
+        given_up = self._tell(self._listener.revoked, _partitions(revoked))
+        if given_up is None or not await self._done(given_up.done, self._limit_s) or not (offsets := given_up.result()):
             return
-        try:
-            given_up = self._listener.revoked(partitions)
-            if await self._done(given_up.done, self._limit_s) and (offsets := given_up.result()):
-                committing = self._client.commit_async(_offsets(offsets))
-                if not await self._done(lambda: committing.is_done, _CALL_MS / 1000) or committing.failed():
-                    log.warning("partitions are given up without a commit: their last records will be delivered again")
-        except Exception as error:  # noqa: BLE001 - an exception here would make the client poll in a hot loop
-            log.error("giving up partitions failed with %s", type(error).__name__)  # noqa: TRY400 - no text in logs
+        with _logged("committing what is given up"):
+            committing = self._client.commit_async(_offsets(offsets))
+            if not await self._done(lambda: committing.is_done, _CALL_MS / 1000) or committing.failed():
+                log.warning("partitions are given up without a commit: their last records will be delivered again")
+
+    def _tell(self, event: Callable[[frozenset[TopicPartition]], Any], partitions: frozenset[TopicPartition]) -> Any:
+        if partitions and not self.closing:
+            with _logged("a rebalance"):
+                return event(partitions)
+        return None
 
     async def _done(self, done: Any, limit_s: float) -> bool:
         """Wait on the client's own loop, which has no public way to sleep, and isn't woken by another thread."""

@@ -85,7 +85,7 @@ class Loop:
         # The consumer's thread's own:
         self._committed_at = monotonic()
         self._ends: dict[TopicPartition, int] = {}
-        self._holding = False
+        self._holding = self._outage = False
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
@@ -167,11 +167,14 @@ class Loop:
 
     def _throttle(self) -> None:
         """Pause all at the most in flight and in an outage, resume at half; pause what is full."""
-        owned = self._consumer.assignment()
+        owned, outage = self._consumer.assignment(), self._processor.outage
+        if outage != self._outage:
+            self._outage = outage
+            log.warning("%s: %s", self._stage, "an outage: paused until it ends" if outage else "the outage is over")
         most = self._options.max_in_flight
         with self._changed:
             above = most // 2 if self._holding else most - 1
-            self._holding = self._in_flight > above or self._processor.outage
+            self._holding = self._in_flight > above or outage
             paused = self._paused & owned
             wanted = owned if self._holding else self._ledger.full & owned
             self._paused = wanted
@@ -193,12 +196,13 @@ class Loop:
             self._completed = 0
         if not offsets:
             return True
-        self._committed_at = self._now()
         try:
             self._consumer.commit(offsets)
         except BrokerUnavailable as error:
             log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
             return False
+        finally:
+            self._committed_at = self._now()  # after it: polling comes between two commits however long they take
         with self._changed:
             self._ledger.acknowledge(offsets)
         return True

@@ -8,19 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from medie_fhir.adapters.bundle_files import BundleFiles
 from medie_fhir.adapters.fhir_http import FhirHttp
+from medie_fhir.adapters.fhir_wire import Patience
 from medie_fhir.adapters.llama_cpp import LlamaCpp
 from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
-from medie_fhir.errors import ModelRefused, SettingsError
+from medie_fhir.errors import InvalidTask, ModelRefused, SettingsError
 from medie_fhir.event import EventOptions
 from medie_fhir.extraction import Task, load_task
-from medie_fhir.grounding import Cues, load_cues
+from medie_fhir.grounding import AlignRules, Cues, load_cues
 from medie_fhir.mapping import Mapping, load_mapping
 from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
@@ -28,6 +29,9 @@ from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
 
 __all__ = ["Configuration", "SystemClock", "allowed_hosts", "configure", "open_model", "open_pipeline", "open_target"]
+
+
+_EMBEDDED_TIMEOUT_SECONDS = 600.0  # it takes one request at a time, on a machine that may be busy with others
 
 
 class SystemClock:
@@ -46,15 +50,30 @@ class Configuration:
 
     def __init__(self, settings: Settings) -> None:
         self.task: Task = load_task(_read(_named(settings.task, "schemas", "tasks")))
+        self.rules = _rules(self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
         self.tables: Tables = load_tables(settings.terminology or shipped("mappings", "terminology"))
         path = _named(settings.mapping, "mappings")
-        self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.field_names)
+        self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.fields)
 
 
 def configure(settings: Settings) -> Configuration:
     """The settings' task, cues, tables and mapping."""
     return Configuration(settings)
+
+
+def _rules(task: Task) -> dict[str, AlignRules]:
+    """How each field's values are sought in a note: the task file's ``grounding``, which grounding itself reads."""
+    rules, faults = {}, []
+    for name, field in task.fields.items():
+        try:
+            rules[name] = AlignRules.model_validate(field.grounding)
+        except ValidationError as error:
+            places = [(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_input=False)]
+            faults += [f"fields.{name}.grounding.{place}: {what}" for place, what in places]
+    if faults:
+        raise InvalidTask("\n".join(faults))
+    return rules
 
 
 def _named(name: str, kind: str, *folder: str) -> Path:
@@ -86,12 +105,22 @@ async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
     async with AsyncExitStack() as stack:
         if model.base_url is None:
             embedded = stack.enter_context(LlamaCpp(locate(BASE.name), locate(ADAPTER.name), name=model.name))
-            url, key, concurrency, known = embedded.url, embedded.api_key, 1, embedded.description
+            client = OpenAiHttp(
+                embedded.url,
+                model.name,
+                api_key=embedded.api_key,
+                timeout=_EMBEDDED_TIMEOUT_SECONDS,
+                concurrency=1,
+                known=embedded.description,
+            )
         else:
-            url, key, concurrency, known = model.base_url, _secret(model.api_key), model.concurrency, None
-        client = OpenAiHttp(
-            url, model.name, api_key=key, timeout=model.timeout_seconds, concurrency=concurrency, known=known
-        )
+            client = OpenAiHttp(
+                model.base_url,
+                model.name,
+                api_key=_secret(model.api_key),
+                timeout=model.timeout_seconds,
+                concurrency=model.concurrency,
+            )
         stack.push_async_callback(client.aclose)
         yield client
 
@@ -149,6 +178,7 @@ class _NoModel:
 
     async def complete(self, request: ModelRequest) -> ModelAnswer:
         """Refuse: nothing is extracted here."""
+        del request
         raise ModelRefused("this program only publishes; it has no model")
 
     async def describe(self) -> ModelDescription:
@@ -163,6 +193,7 @@ def assemble_pipeline(
     notes = settings.notes
     return Pipeline(
         task=configuration.task,
+        rules=configuration.rules,
         cues=configuration.cues,
         tables=configuration.tables,
         mapping=configuration.mapping,

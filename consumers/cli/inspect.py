@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from rich.table import Table
 from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.document import check_url, choose, inline
 from medie_fhir.errors import EventError, MedieError, NoteSkipped, Policy
-from medie_fhir.model import EventKind, Json, NoteEvent
+from medie_fhir.model import EventKind, Json, NoteEvent, RetractionReason
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import allowed_hosts, open_pipeline
@@ -59,7 +60,19 @@ async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch
         yield blank | _failure(error)
         return
     for event in events:
-        yield blank | await _outcome(pipeline, event, hosts, fetch=fetch)
+        if not _is_replaced(event):
+            yield blank | await _outcome(pipeline, event, hosts, fetch=fetch) | _replaces(events, event)
+
+
+def _is_replaced(event: NoteEvent | EventError) -> bool:
+    return isinstance(event, NoteEvent) and event.reason is RetractionReason.REPLACED
+
+
+def _replaces(events: Sequence[NoteEvent | EventError], event: NoteEvent | EventError) -> Json:
+    """The documents that an event's own document takes the place of: they come right behind it."""
+    behind = itertools.takewhile(_is_replaced, events[events.index(event) + 1 :])
+    replaced = [e.document.reference for e in behind if isinstance(e, NoteEvent)]
+    return {"replaces": replaced} if replaced else {}
 
 
 def _read(file: Path) -> bytes:

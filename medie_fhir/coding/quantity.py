@@ -28,7 +28,7 @@ _COMPARATORS = {"≤": "<=", "≥": ">=", "less than": "<", "greater than": ">",
 _UNIT = "|".join(re.escape(unit).replace(r"\ ", " ") for unit in sorted(_UNITS, key=len, reverse=True))
 _QUANTITY = re.compile(
     r"(?P<comparator><=|>=|≤|≥|<|>|less than|greater than|at least)?\s*(?P<approximate>~|about |approximately )?\s*"
-    rf"(?<![\w.-])(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\d.,]*\d)\s*(?P<unit>{_UNIT})?(?![\w+])"
+    rf"(?<![\w.-])(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\d.,]*\d|\s*-\s*\d)\s*(?P<unit>{_UNIT})?(?![\w+])"
 )
 
 

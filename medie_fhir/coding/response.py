@@ -22,6 +22,9 @@ _LATER_LAST = re.compile(r"\s*(?:,|->|→)?\s*\b(?:then|followed by|and then|sub
 _LATER_FIRST = re.compile(r"\s+\b(?:after|following)\b\s+(?:an? )?(?:initial |prior |brief )?")
 _TREATED = re.compile(r"\s+(?:to|on|with|after|following)\s+")
 _ALTERNATIVES = re.compile(r"\s*/\s*")
+_OF_TREATMENT = frozenset(
+    words("and plus + with the line first second third prior initial maintenance adjuvant braf mek then")
+)
 _REMISSION = frozenset(
     {"complete-response", "pathologic-complete-response", "remission", "no-evidence-of-disease", "undetectable-psa"}
 )
@@ -63,10 +66,13 @@ def _latest(text: str, table: Table, tables: Tables) -> Entry | None:
 def _treated(text: str, table: Table, tables: Tables) -> Entry | None:
     """The status in "partial response to osimertinib": what follows names a treatment and no other status."""
     status, *rest = _TREATED.split(text, 1)
-    if rest and tables["treatments"].pattern.search(rest[0]) and not table.pattern.search(rest[0]):
-        hit = _find(status, table, tables)
-        return hit.entry if hit else None
-    return None
+    if not rest:
+        return None
+    untold = tables["treatments"].pattern.sub(" ", rest[0])
+    if untold == rest[0] or without(untold, _OF_TREATMENT)[0]:
+        return None
+    hit = _find(status, table, tables)
+    return hit.entry if hit else None
 
 
 def _agreed(text: str, table: Table, tables: Tables) -> Entry | None:

@@ -1,7 +1,7 @@
 """stage: group (generic, AJCC, FIGO, Ann Arbor), T/N/M categories, limited or extensive, grade.
 
 A bare "stage IV" is generic: nothing says by which system it was staged. AJCC, FIGO and Ann Arbor are taken only where
-the value, or the evidence around it, names them. T, N and M are coded only where c (clinical) or p (pathologic) is said.
+the value, or the evidence around it, names them. T, N and M are coded only where c (clinical) or p (pathologic) stands.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _whole(text: str, tables: Tables, evidence: str | None) -> Concept | None:
 
 
 def _group(text: str, context: str, tables: Tables) -> Concept | None:
-    rest = " ".join(_FILLER.sub(" ", text).split())
+    rest = " ".join(_FILLER.sub(" ", text.replace("-", " ")).split())
     table, family = tables["stages"], _family(context)
     basis = "pathologic" if "pathologic" in text else "clinical" if "clinical" in text else None
     attributes: dict[str, Any] = {"basis": basis} if basis else {}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from kafka import KafkaProducer
 
 from consumers.broker import Message, Producer, TopicPartition
 from consumers.dead_letters import DeadLetters
@@ -131,6 +132,26 @@ async def test_a_member_that_another_of_its_name_fences_off_ends(name, produce, 
     await until(lambda: len(second.handled) >= 20)
     two.stop()
     await twos
+
+
+async def test_what_its_sender_took_back_never_happened(kafka, kafka_address, name, produce, loop_of):
+    kafka.create_topics({name: 1, f"{name}-dead": 1})
+
+    def transact() -> None:
+        producer = KafkaProducer(bootstrap_servers=kafka_address, transactional_id=name)
+        producer.init_transactions()
+        for value, end in ((b"kept", producer.commit_transaction), (b"taken back", producer.abort_transaction)):
+            producer.begin_transaction()
+            producer.send(name, key=b"k", value=value)
+            producer.flush()
+            end()
+        producer.close()
+
+    await asyncio.to_thread(transact)
+    worker = Worker()
+    async with asyncio.timeout(30):
+        await loop_of(worker).run(until_end=True)  # the end is behind markers that are no records
+    assert worker.handled == [b"kept"]
 
 
 async def test_the_loops_thread_and_no_other_owns_the_consumer(kafka, name, loop_of):
