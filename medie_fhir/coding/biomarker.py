@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from medie_fhir.coding.lookup import coding_key, text_only
+from medie_fhir.coding.lookup import coding_key, denies, text_only
 from medie_fhir.coding.quantity import Quantity, find_quantity
 from medie_fhir.coding.tables import Entry, Table, Tables
 from medie_fhir.coding.wording import parenthesised, plain
@@ -47,7 +47,7 @@ def code_biomarker(value: str, tables: Tables) -> Concept:
     text = plain(value)
     whole = text.replace("(", " ").replace(")", " ") if parenthesised(text) else text
     concept = _parsed(whole, value, tables)
-    if concept is None and (parts := parenthesised(text)) is not None:
+    if concept is None and (parts := parenthesised(text)) is not None and not denies(parts[1]):
         concept = _parsed(parts[0], value, tables)
         if concept is not None and not {"result_code", "quantity"} & concept.attributes.keys():
             concept = None

@@ -9,7 +9,7 @@ from medie_fhir.coding.tables import Entry, Table
 from medie_fhir.coding.wording import parenthesised, plain, words
 from medie_fhir.model import Coding, Concept
 
-__all__ = ["Hit", "Match", "as_concept", "coding_key", "find_in_parts", "text_only", "without"]
+__all__ = ["Hit", "Match", "as_concept", "coding_key", "denies", "find_in_parts", "text_only", "without"]
 
 Match = Literal["exact", "normalised", "synonym", "rule", "none"]
 
@@ -23,6 +23,11 @@ class Hit(NamedTuple):
 
     entry: Entry
     match: Match
+
+
+def denies(remark: str) -> bool:
+    """Whether a remark in parentheses takes back, or leaves open, what stands before it."""
+    return not _DENIALS.isdisjoint(words(remark))
 
 
 def text_only(value: str, **attributes: Any) -> Concept:
@@ -74,7 +79,7 @@ def find_in_parts(value: str, table: Table, find: Callable[[str], Hit | None]) -
     outside, inside = find(outer), find(inner)
     if outside is not None and inside is not None and table.is_a(inside.entry, outside.entry):
         return Hit(inside.entry, "rule")
-    if outside is not None and not _DENIALS & set(words(inner)):
+    if outside is not None and not denies(inner):
         return Hit(outside.entry, "rule")
     return None
 

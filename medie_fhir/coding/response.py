@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from medie_fhir.coding.lookup import Hit, as_concept, coding_key, text_only, without
+from medie_fhir.coding.lookup import Hit, as_concept, coding_key, denies, text_only, without
 from medie_fhir.coding.tables import Entry, Table, Tables
 from medie_fhir.coding.wording import parenthesised, plain, words
 from medie_fhir.model import Concept
@@ -36,7 +36,9 @@ def code_response(value: str, tables: Tables) -> Concept:
     hit = _find(value, table, tables)
     if hit is None and (parts := parenthesised(plain(value))) is not None:
         outer, inner = (_find(part, table, tables) for part in parts)
-        if outer is not None and (_same(outer, inner) if inner else not table.pattern.search(parts[1])):
+        if outer is not None and (
+            _same(outer, inner) if inner else not (table.pattern.search(parts[1]) or denies(parts[1]))
+        ):
             hit = Hit(outer.entry, "rule")
     return text_only(value) if hit is None else as_concept(hit)
 

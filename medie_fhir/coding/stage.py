@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from medie_fhir.coding.lookup import Hit, as_concept, text_only
+from medie_fhir.coding.lookup import Hit, as_concept, denies, text_only
 from medie_fhir.coding.tables import Tables
-from medie_fhir.coding.wording import parenthesised, plain
+from medie_fhir.coding.wording import parenthesised, plain, words
 from medie_fhir.model import Coding, Concept
 
 __all__ = ["code_stage"]
 
+_COURSE = frozenset(words("advanced disease locally metastatic recurrent unresectable"))
 _ROMAN = {"0": "0", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
 _GROUP = re.compile(r"^(?P<roman>0|iv|i{1,3}|[1-4])\s*(?P<sub>[a-d])?\s*(?P<digit>[1-3])?$")
 _LYMPHOMA = re.compile(r"^(?P<roman>iv|i{1,3}|[1-4])\s*(?P<suffix>[abesx]{1,3})?$")
@@ -45,7 +46,9 @@ def code_stage(value: str, tables: Tables, evidence: str | None = None) -> Conce
     outer, inner = (_whole(part, tables, f"{value} {evidence or ''}") for part in parts)
     if outer is not None and inner is not None:
         return _joined(outer, inner)
-    return outer or inner or text_only(value)
+    if outer is not None and not denies(parts[1]):
+        return outer
+    return inner if inner is not None and set(words(parts[0])) <= _COURSE else text_only(value)
 
 
 def _whole(text: str, tables: Tables, evidence: str | None) -> Concept | None:

@@ -1,0 +1,84 @@
+"""biomarker."""
+
+from __future__ import annotations
+
+import pytest
+
+from medie_fhir.coding.biomarker import code_biomarker
+from medie_fhir.coding.tables import Tables
+
+LOINC = "http://loinc.org"
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("ER positive", "16112-5|positive"),
+        ("ER+", "16112-5|positive"),
+        ("ER-positive", "16112-5|positive"),
+        ("ER weakly positive", "16112-5|positive"),
+        ("PR-", "16113-3|negative"),
+        ("PR (-)", "16113-3|negative"),
+        ("HER2 2+", "48676-1|score-2"),
+        ("HER2 3+ by IHC", "18474-7|score-3"),
+        ("HER2 IHC 0", "18474-7|negative"),
+        ("HER2 amplification", "48676-1|positive"),
+        ("HER2 non-amplified", "48676-1|negative"),
+        ("MSI-H (loss of MLH1/PMS2)", "81695-9|msi-high"),
+        ("MSS (mismatch repair proficient)", "81695-9|msi-stable"),
+        ("TMB-high", "94076-7|high"),
+        ("undetectable PSA", "2857-1|undetectable"),
+        ("PD-L1 TPS 50%", "83053-9|50 %"),
+        ("PD-L1 <1%", "83053-9|<1 %"),
+        ("PSA 12.4 ng/mL", "2857-1|12.4 ng/mL"),
+        ("PSA 120 ng/mL (decreased to 10 ng/mL after treatment)", "2857-1|120 ng/mL"),
+    ],
+)
+def test_the_key_is_marker_and_result(tables: Tables, value: str, key: str) -> None:
+    assert code_biomarker(value, tables).key == f"{LOINC}|{key}"
+
+
+def test_a_word_and_a_number_are_both_kept(tables: Tables) -> None:
+    concept = code_biomarker("ER positive (95%)", tables)
+    assert [c.code for c in concept.codings["code"]] == ["16112-5"]
+    assert [c.code for c in concept.codings["value"]] == ["10828004"]
+    assert [c.code for c in concept.codings["quantity"]] == ["14228-1"]
+    assert concept.attributes["quantity"] == {
+        "value": 95,
+        "unit": "%",
+        "system": "http://unitsofmeasure.org",
+        "code": "%",
+    }
+
+
+def test_msi_answers_are_those_of_loinc(tables: Tables) -> None:
+    assert [c.code for c in code_biomarker("MSI-H", tables).codings["value"]] == ["LA26203-2"]
+    assert [c.code for c in code_biomarker("MSS", tables).codings["value"]] == ["LA14122-8"]
+
+
+def test_a_number_in_a_foreign_unit_does_not_get_the_code_of_another_property(tables: Tables) -> None:
+    concept = code_biomarker("PSA 12 mg/L", tables)
+    assert concept.main is None
+    assert concept.attributes["quantity"]["code"] == "mg/L"
+
+
+def test_triple_negative_stays_one_text(tables: Tables) -> None:
+    concept = code_biomarker("triple negative", tables)
+    assert concept.codings == {}
+    assert concept.match == "rule"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ER+/PR+",
+        "ER/PR negative",
+        "ER not positive",
+        "ER negative positive",
+        "PD-L1 not reported",
+        "PD-L1 1-5%",
+        "200 U/mL",
+    ],
+)
+def test_two_markers_two_results_and_unknown_words_get_no_code(tables: Tables, value: str) -> None:
+    assert code_biomarker(value, tables).match == "none"

@@ -1,0 +1,40 @@
+"""cancer_type."""
+
+from __future__ import annotations
+
+import pytest
+
+from medie_fhir.coding.cancer import code_cancer
+from medie_fhir.coding.tables import Tables
+
+
+def test_snomed_comes_first_and_icd_10_cm_with_it(tables: Tables) -> None:
+    concept = code_cancer("prostate adenocarcinoma", tables)
+    assert [(c.system, c.code) for c in concept.codings["code"]] == [
+        ("http://snomed.info/sct", "399490008"),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "C61"),
+    ]
+    assert concept.match == "exact"
+
+
+def test_side_and_course_are_kept_apart_from_the_code(tables: Tables) -> None:
+    concept = code_cancer("recurrent left breast adenocarcinoma", tables)
+    assert concept.attributes["modifiers"] == ("recurrent", "left")
+    assert concept.codings["laterality"][0].code == "7771000"
+
+
+def test_a_subtype_without_exact_code_stays_apart_from_its_parent(tables: Tables) -> None:
+    serous, ovarian = (code_cancer(v, tables) for v in ("high-grade serous ovarian carcinoma", "ovarian cancer"))
+    assert serous.main == ovarian.main
+    assert serous.key != ovarian.key
+    assert serous.attributes["broader"] is True
+
+
+@pytest.mark.parametrize("value", ["metastatic castration-resistant prostate cancer", "prostate cancer (mCRPC)"])
+def test_a_named_subtype_goes_before_its_parent(tables: Tables, value: str) -> None:
+    assert code_cancer(value, tables).row == "cancers:prostate-castration-resistant"
+
+
+@pytest.mark.parametrize("value", ["no melanoma", "cancer of the moon", "melanoma (ruled out)", "carcinoma of"])
+def test_what_is_denied_or_unknown_gets_no_code(tables: Tables, value: str) -> None:
+    assert code_cancer(value, tables).main is None

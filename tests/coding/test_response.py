@@ -1,0 +1,51 @@
+"""response."""
+
+from __future__ import annotations
+
+import pytest
+
+from medie_fhir.coding.response import code_response
+from medie_fhir.coding.tables import Tables
+
+
+def test_the_recist_answer_is_the_second_coding(tables: Tables) -> None:
+    assert [c.code for c in code_response("partial response", tables).codings["code"]] == ["268910001", "LA28369-9"]
+
+
+def test_a_pathologic_complete_response_is_no_recist_answer(tables: Tables) -> None:
+    assert [c.code for c in code_response("pCR", tables).codings["code"]] == ["103338009"]
+
+
+@pytest.mark.parametrize(
+    ("value", "slug"),
+    [
+        ("partial response then progression", "progressive-disease"),
+        ("stable disease followed by progression", "progressive-disease"),
+        ("initial complete response → recurrence", "recurrence"),
+        ("progression after initial partial response", "progressive-disease"),
+        ("progression on pembrolizumab then partial response to dabrafenib+trametinib", "partial-response"),
+    ],
+)
+def test_of_a_course_the_latest_status_is_taken(tables: Tables, value: str, slug: str) -> None:
+    assert code_response(value, tables).row == f"responses:{slug}"
+
+
+@pytest.mark.parametrize(
+    "value", ["complete response / no evidence of disease", "no evidence of disease (complete response)"]
+)
+def test_two_names_of_one_status_agree(tables: Tables, value: str) -> None:
+    assert code_response(value, tables).main is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "partial response / progression",
+        "partial response (progression)",
+        "partial response then trouble",
+        "no progression after",
+    ],
+)
+def test_what_contradicts_or_is_unknown_gets_no_code(tables: Tables, value: str) -> None:
+    assert code_response(value, tables).row in (None, "responses:stable-disease")
+    assert code_response("partial response / progression", tables).main is None

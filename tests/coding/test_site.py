@@ -1,0 +1,48 @@
+"""metastasis_site."""
+
+from __future__ import annotations
+
+import pytest
+
+from medie_fhir.coding.site import code_site, lateralities
+from medie_fhir.coding.tables import Tables
+
+
+def test_a_site_has_its_condition_and_its_place(tables: Tables) -> None:
+    concept = code_site("new brain metastases", tables)
+    assert [c.code for c in concept.codings["code"]] == ["94225005", "C79.31"]
+    assert concept.codings["body_site"][0].code == "12738006"
+    assert concept.key == "http://snomed.info/sct|94225005"
+
+
+def test_sites_under_one_icd_code_stay_apart(tables: Tables) -> None:
+    keys = {code_site(v, tables).key for v in ("vagina", "uterus", "fallopian tube", "cervix")}
+    assert len(keys) == 4
+
+
+def test_an_unknown_site_gets_no_code_unless_the_text_says_that_it_is_unknown(tables: Tables) -> None:
+    assert code_site("toe", tables).main is None
+    unknown = code_site("metastasis of unknown site", tables).main
+    assert unknown is not None
+    assert unknown.code == "128462008"
+
+
+@pytest.mark.parametrize("value", ["T8", "bone (L3)", "T5 and T7 vertebrae", "vertebral bodies"])
+def test_a_vertebra_is_of_the_spine(tables: Tables, value: str) -> None:
+    assert code_site(value, tables).row == "metastatic_sites:vertebral-column"
+
+
+@pytest.mark.parametrize(
+    ("value", "side"),
+    [("left lung", "7771000"), ("right lung", "24028007"), ("lung", None), ("left and right lung", None)],
+)
+def test_one_side_is_coded(tables: Tables, value: str, side: str | None) -> None:
+    found = lateralities(value, tables).get("laterality")
+    assert (found[0].code if found else None) == side
+
+
+@pytest.mark.parametrize(
+    "value", ["left", "bilateral", "metastatic left", "brain and bone", "none", "no distant metastasis"]
+)
+def test_no_single_site_no_code(tables: Tables, value: str) -> None:
+    assert code_site(value, tables).main is None

@@ -1,0 +1,75 @@
+"""gene_mutation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from medie_fhir.coding.tables import Tables
+from medie_fhir.coding.variant import code_variant
+
+HGNC = "http://www.genenames.org"
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "attributes"),
+    [
+        ("EGFR L858R", "HGNC:3236|p.Leu858Arg", {"hgvs_p": "p.Leu858Arg", "kind": "mutation"}),
+        ("EGFR p.L858R mutation in exon 21", "HGNC:3236|p.Leu858Arg", {"hgvs_p": "p.Leu858Arg", "exon": 21}),
+        ("EGFR T790 M mutation", "HGNC:3236|p.Thr790Met", {"hgvs_p": "p.Thr790Met"}),
+        ("BRAF pV600E", "HGNC:1097|p.Val600Glu", {"hgvs_p": "p.Val600Glu"}),
+        ("EGFR exon 19 deletion", "HGNC:3236|exon 19 deletion", {"exon": 19, "kind": "deletion"}),
+        ("EGFR exon 19 deletion (E746_A750del)", "HGNC:3236|p.Glu746_Ala750del", {"exon": 19, "kind": "deletion"}),
+        ("MET exon 14 skipping mutation", "HGNC:7029|exon 14 exon skipping", {"kind": "exon skipping"}),
+        ("germline BRCA1 c.68_69delAG", "HGNC:1100|c.68_69del", {"hgvs_c": "c.68_69del", "origin": "germline"}),
+        ("BRCA2 6174delT (germline)", "HGNC:1101|6174delt", {"legacy": "6174delt", "origin": "germline"}),
+        ("somatic TP53 mutation", "HGNC:11998", {"origin": "somatic"}),
+        ("KRAS wild-type", "HGNC:6407|absent", {"presence": "absent"}),
+        ("no EGFR mutation", "HGNC:3236|absent", {"presence": "absent"}),
+        ("EGFR L858R not detected", "HGNC:3236|p.Leu858Arg|absent", {"presence": "absent"}),
+        ("TERT promoter C228T", "HGNC:11730|c228t", {"legacy": "c228t", "kind": "promoter mutation"}),
+        ("HER2 amplification", "HGNC:3430|amplification", {"kind": "amplification"}),
+    ],
+)
+def test_a_variant_is_its_gene_and_its_change(tables: Tables, value: str, key: str, attributes: dict[str, Any]) -> None:
+    concept = code_variant(value, tables)
+    assert concept.key == f"{HGNC}|{key}"
+    assert concept.codings["code"] == concept.codings["gene"]
+    assert attributes.items() <= concept.attributes.items()
+
+
+def test_the_gene_is_shown_by_its_approved_symbol(tables: Tables) -> None:
+    gene = code_variant("HER2 mutation", tables).codings["gene"][0]
+    assert (gene.system, gene.code, gene.display) == (HGNC, "HGNC:3430", "ERBB2")
+
+
+@pytest.mark.parametrize("value", ["EML4-ALK fusion", "EML4::ALK", "EML4/ALK rearrangement", "fusion of EML4 and ALK"])
+def test_a_fusion_has_two_genes_and_no_main_one(tables: Tables, value: str) -> None:
+    concept = code_variant(value, tables)
+    assert [gene.display for gene in concept.codings["gene"]] == ["EML4", "ALK"]
+    assert concept.main is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "KRAS/NRAS wild-type",
+        "EGFR L858R and T790M",
+        "EGFR and KRAS mutations",
+        "met with the patient",
+        "t(9;22)",
+        "EGFR pending",
+        "none",
+    ],
+)
+def test_what_is_not_one_variant_gets_no_code(tables: Tables, value: str) -> None:
+    concept = code_variant(value, tables)
+    assert concept.codings == {}
+    assert concept.match == "none"
+
+
+def test_a_change_without_its_gene_keeps_the_change(tables: Tables) -> None:
+    concept = code_variant("T790M", tables)
+    assert concept.codings == {}
+    assert concept.attributes["hgvs_p"] == "p.Thr790Met"
