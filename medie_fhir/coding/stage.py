@@ -20,6 +20,7 @@ _COURSE = frozenset(words("advanced disease locally metastatic recurrent unresec
 _ROMAN = {"0": "0", "1": "i", "2": "ii", "3": "iii", "4": "iv"}
 _GROUP = re.compile(r"^(?P<roman>0|iv|i{1,3}|[1-4])\s*(?P<sub>[a-d])?\s*(?P<digit>[1-3])?$")
 _LYMPHOMA = re.compile(r"^(?P<roman>iv|i{1,3}|[1-4])\s*(?P<suffix>[abesx]{1,3})?$")
+_EXTRANODAL = re.compile(r"^(?:iv|i{1,3}|[1-4])\s*[abx]?e[abx]?$")  # only Ann Arbor has an E
 _FILLER = re.compile(
     r"\b(?:stage[ds]?|stg|group(?:ing)?|clinical(?:ly)?|patholog(?:ic|ical|ically)|prognostic|anatomic(?:al)?|overall|disease|"
     r"at diagnosis|initial(?:ly)?|cancer|tumor|figo|ajcc|uicc|tnm|ann arbor|lugano|(?:[6-9]th )?(?:edition|version|ed)|"
@@ -70,6 +71,8 @@ def _group(text: str, context: str, tables: Tables) -> Concept | None:
     if family == "lymphoma" and (match := _LYMPHOMA.match(rest)) is not None:
         group = _ROMAN.get(match["roman"], match["roman"])
         attributes |= {"suffix": match["suffix"].upper()} if match["suffix"] else {}
+    elif family == "generic" and (match := _EXTRANODAL.match(rest)) is not None:
+        return _group(f"{text} ann arbor", f"{context} ann arbor", tables)
     elif (match := _GROUP.match(rest)) is not None:
         group = _ROMAN.get(match["roman"], match["roman"]) + (match["sub"] or "") + (match["digit"] or "")
     else:

@@ -16,12 +16,13 @@ _MODIFIERS = frozenset(
     words(
         "additional adjuvant by administered alone and based completed completion concurrent concomitant "
         "consolidation continued current curative daily definitive dose dense dual elective followed frontline "
-        "further given high infusion induction initial initially injection intensity intravenous iv later left low "
-        "line maintenance metronomic modified neoadjuvant next observation oral ongoing palliative perioperative "
-        "planned po postoperative preoperative previous previously prior primary received rechallenge regimen resumed "
-        "right robotic robotically laparoscopic open assisted salvage second sequential short course single agent "
-        "started subsequent subsequently systemic tablet the then therapy third first treatment underwent weekly with "
-        "monthly biweekly monotherapy combination bilateral total"
+        "further given high infusion induction initial initially injection intensity intravenous iv later left "
+        "low line maintenance metronomic modified neoadjuvant next observation oral ongoing palliative "
+        "perioperative planned po postoperative preoperative previous previously prior primary received "
+        "rechallenge regimen resumed right robotic robotically laparoscopic open assisted salvage second "
+        "sequential short course sided single agent started subsequent subsequently systemic tablet the then "
+        "therapy third first treatment underwent weekly with monthly biweekly monotherapy combination bilateral "
+        "total"
     )
 )
 _DOSE = re.compile(

@@ -47,6 +47,7 @@ _LEGACY = re.compile(r"\b(\d{1,5}(?:_\d{1,5})?(?:del|ins|dup)[acgt]{1,6}|c\d{3}t
 _HGVS_GAP = re.compile(r"\b(p|c)\s*\.\s*")
 _SPLIT_CHANGE = re.compile(r"\b([acdefghiklmnpqrstvwy]\d{2,4}) ([acdefghiklmnpqrstvwy])\b")
 _STICKY_P = re.compile(r"\bp([acdefghiklmnpqrstvwy]\d{2,4}[acdefghiklmnpqrstvwyx*])(?![a-z0-9])")
+_HYPHENED = re.compile(r"\b([a-z]{2,6})-(\d{1,2}[a-z]?\d?)\b")
 _FUSED = re.compile(r"^\s*(?:::|--|-|/|:)\s*$")
 _NOISE = re.compile(r"[\s()\[\],;:/-]+")
 
@@ -56,7 +57,7 @@ def code_variant(value: str, tables: Tables) -> Concept:
     text = _STICKY_P.sub(r"p.\1", _SPLIT_CHANGE.sub(r"\1\2", _HGVS_GAP.sub(r"\1.", plain(value))))
     attributes: dict[str, Any] = {}
     text = _changes(text, attributes)
-    genes, text, fused = _genes(text, tables["genes"])
+    genes, text, fused = _genes(_HYPHENED.sub(lambda m: _joined(m, tables["genes"]), text), tables["genes"])
     text = _qualities(text, attributes, fused=fused)
     if _NOISE.sub("", text) or not (genes or "hgvs_p" in attributes or "hgvs_c" in attributes):
         return text_only(value)
@@ -110,6 +111,11 @@ def _tokens(text: str) -> Iterator[str]:
         yield token
         if "(" in token.strip("()"):
             yield from token.replace("p.(", "p.").replace("(", " ").replace(")", " ").split()
+
+
+def _joined(match: re.Match[str], table: Table) -> str:
+    """BRCA-2 as BRCA2, where that is a gene."""
+    return match[1] + match[2] if table.find(match[1] + match[2]) else match.group()
 
 
 def _genes(text: str, table: Table) -> tuple[list[Entry], str, bool]:

@@ -19,6 +19,7 @@ HGNC = "http://www.genenames.org"
         ("EGFR p.L858R mutation in exon 21", "HGNC:3236|p.Leu858Arg", {"hgvs_p": "p.Leu858Arg", "exon": 21}),
         ("EGFR T790 M mutation", "HGNC:3236|p.Thr790Met", {"hgvs_p": "p.Thr790Met"}),
         ("BRAF pV600E", "HGNC:1097|p.Val600Glu", {"hgvs_p": "p.Val600Glu"}),
+        ("BRCA-2 mutation", "HGNC:1101", {"kind": "mutation"}),
         ("EGFR exon 19 deletion", "HGNC:3236|exon 19 deletion", {"exon": 19, "kind": "deletion"}),
         ("EGFR exon 19 deletion (E746_A750del)", "HGNC:3236|p.Glu746_Ala750del", {"exon": 19, "kind": "deletion"}),
         ("MET exon 14 skipping mutation", "HGNC:7029|exon 14 exon skipping", {"kind": "exon skipping"}),
