@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 import xllamacpp
 
 from medie_fhir.errors import DependencyMissing
@@ -55,6 +56,17 @@ class LlamaCpp:
                 f"llama.cpp can't load {base} with {adapter}: run medie-fhir models pull"
             ) from error
         self.url = str(self._server.listening_address)
+        self._wait(adapter)
+
+    def _wait(self, adapter: Path) -> None:
+        """Wait until the server's queue works, and see that the adapter is in.
+
+        This is one request through the queue: a server that is stopped before its queue has begun never ends.
+        """
+        key = {"Authorization": f"Bearer {self.api_key}"}
+        answer = httpx.get(f"{self.url}/lora-adapters", headers=key, timeout=60, trust_env=False)
+        if [entry["path"] for entry in answer.json()] != [str(adapter)]:
+            raise DependencyMissing(f"llama.cpp did not load {adapter}; run: medie-fhir models pull")
 
     def stop(self) -> None:
         """Stop the server and free its memory. Once is enough, twice does no harm."""

@@ -143,6 +143,12 @@ def test_a_stopped_server_leaves_its_port() -> None:
     server.stop()
 
 
+@pytest.mark.model
+def test_a_server_stopped_as_soon_as_it_runs_does_end() -> None:
+    for _ in range(5):
+        LlamaCpp(locate(), locate(ADAPTER.name), context=512).stop()
+
+
 def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DependencyMissing, match="run: medie-fhir models pull"):
         LlamaCpp(tmp_path / "base.gguf", locate(ADAPTER.name))
