@@ -42,6 +42,6 @@ def judge(fact: Fact, concept: Concept, policy: FieldPolicy) -> str | None:
         (_RANK[fact.alignment] < _RANK[policy.minimal_alignment], f"alignment {fact.alignment}"),
         ((fact.confidence or 0.0) < policy.minimal_confidence, "confidence too low"),
         (bool(policy.readers) and not set(policy.readers) & set(fact.readers), "reader not trusted for this field"),
-        (not policy.uncoded and concept.main is None, "no code"),
+        (not policy.uncoded and concept.match == "none", "no table knows it"),
     )
     return next((reason for fails, reason in checks if fails), None)

@@ -6,7 +6,7 @@ from medie_fhir.mapping import FieldPolicy, judge
 from medie_fhir.model import Alignment, Assertion, Coding, Concept, Evidence, Experiencer, Fact
 
 FOUND = (Evidence(start=0, end=5, text="liver"),)
-CODED = Concept("k", {"code": (Coding(system="s", code="c"),)})
+CODED = Concept("k", {"code": (Coding(system="s", code="c"),)}, match="exact")
 FACT = Fact(field="f", value="liver", evidence=FOUND, alignment=Alignment.EXACT, confidence=0.8, readers=("model",))
 
 
@@ -37,6 +37,7 @@ def test_a_fact_is_written_only_where_policy_lets_it(
     assert judge(FACT.model_copy(update=change), CODED, policy) == reason
 
 
-def test_a_value_without_a_code_is_text_unless_policy_asks_for_a_code() -> None:
+def test_a_value_that_no_table_knows_is_text_unless_policy_says_otherwise() -> None:
     assert judge(FACT, Concept("text|liver"), FieldPolicy()) is None
-    assert judge(FACT, Concept("text|liver"), FieldPolicy(uncoded=False)) == "no code"
+    assert judge(FACT, Concept("text|liver"), FieldPolicy(uncoded=False)) == "no table knows it"
+    assert judge(FACT, Concept("text|fusion", match="rule"), FieldPolicy(uncoded=False)) is None
