@@ -21,7 +21,7 @@ from medie_fhir.settings import Settings
 
 NAME, VALUE, TEXT = "Zyxomunda", "qwolvarcoma", "brixolated"
 SENTINELS = (NAME, VALUE, TEXT)
-NOTE = f"Patient {NAME}. Assessment: {TEXT} {VALUE} cancer, stage IV."
+NOTE = f"Patient {NAME}. Assessment: lung cancer, stage IV, {TEXT} {VALUE} response."
 
 
 def encoded(text: str) -> str:
@@ -77,7 +77,7 @@ def hostile(event: Callable[..., bytes]) -> list[bytes | None]:
 
 @pytest.fixture
 def script(model: Any) -> None:
-    model.script = {"MODELFAILS": {}, TEXT: {"cancer_type": f"{TEXT} {VALUE} cancer", "stage": "IV"}}
+    model.script = {"MODELFAILS": {}, TEXT: {"cancer_type": "lung cancer", "response": f"{TEXT} {VALUE} response"}}
     complete = model.complete
 
     async def fail_where_told(request: Any) -> Any:
@@ -143,7 +143,7 @@ async def test_no_sentinel_is_ever_seen_outside_the_payload(  # noqa: PLR0917 - 
     assert {Verdict.ACCEPTED, Verdict.SKIPPED, Verdict.DEAD_LETTER} <= verdicts
     dead = [o for o in outcomes if o.verdict is Verdict.DEAD_LETTER]
     assert len(dead) >= 12
-    assert VALUE in str(twin.current("Condition"))  # the payload does hold it
+    assert VALUE in str(twin.current("Observation"))  # the payload does hold it
 
     headers = headers_of(broker, kafka.dead_letters) + headers_of(broker, kafka.extractions)
     assert len(headers) >= 12

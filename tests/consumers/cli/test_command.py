@@ -96,7 +96,7 @@ def test_what_is_not_reachable_exits_3_with_one_line_a_check(run: Run) -> None:
     )
     assert told.returncode == 3
     checks = {line["check"]: line for line in map(json.loads, told.stdout.splitlines())}
-    assert [name for name, line in checks.items() if line["ok"]] == ["configuration"]
+    assert [name for name, line in checks.items() if line["ok"]] == ["mapping"]
     assert checks["fhir server"]["found"].startswith("FhirUnavailable")
     assert checks["model"]["found"].startswith("ModelUnavailable")
     assert checks["kafka"]["found"].startswith("BrokerUnavailable")
