@@ -156,7 +156,7 @@ def _ends_word(word: str, first: str, *, starter: bool) -> bool:
         return False
     if _ABBREVIATION.fullmatch(lower) or len(word) == 1:
         return starter and first.isupper()
-    return not first.islower() or (len(word) > _SHORT_WORD and word.isalpha())
+    return not first.islower() or (len(word) > _SHORT_WORD and (word.isalpha() or word[-1] in "%)]"))
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
