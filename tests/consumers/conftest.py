@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib.util
 import os
 import socket
@@ -82,7 +81,6 @@ def own_kafka(tmp_path: Path) -> Iterator[Any]:
     kafka = _started(tmp_path / "kafka")
     yield kafka
     kafka.wipe()
-    gc.collect()
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -198,8 +198,6 @@ class Copier(Worker):
         await super().handle(message)
 
 
-# The client leaves sockets that were refused to the garbage collector (measured: their number stays small).
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_a_broker_that_dies_and_comes_back_costs_time_and_no_record(own_kafka, name):
     kafka = KafkaBroker(own_kafka.address, session_timeout_s=6.0, bootstrap_timeout_s=10.0)
     await asyncio.to_thread(kafka.create_topics, {name: 3, f"{name}-out": 2, f"{name}-dead": 1})
