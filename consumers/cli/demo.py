@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from consumers.cli.demo_views import facts_of, held_of, show_note, show_summary
 from consumers.cli.options import err, out, run_async
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
@@ -35,7 +35,7 @@ from medie_fhir.wiring import open_pipeline
 
 __all__ = ["demo"]
 
-_SEEDS = frozenset({"Patient", "Binary"})
+_SHOWN = "DocumentReference/note-01"
 _INPUT_ERRORS = frozenset(
     kind.__name__ for base in (EventError, DocumentError) for kind in (base, *base.__subclasses__())
 )
@@ -65,7 +65,7 @@ class Tally:
     ``refused`` are those dead letters whose input was no good (event or content), as against a failure later on.
     """
 
-    total: int
+    records: int
     began: float = field(default_factory=time.monotonic)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     refused: int = 0
@@ -73,7 +73,7 @@ class Tally:
     new_versions: int = 0
     seconds: float = 0.0
 
-    def note(self, outcome: NoteOutcome) -> None:
+    def note(self, outcome: NoteOutcome, twin: FhirTwin) -> None:
         """Count a verdict that is final, and print its line."""
         dead = outcome.verdict in (Verdict.DEAD_LETTER, Verdict.REFUSED)
         if outcome.stage == "extract" and not dead and outcome.verdict is not Verdict.SKIPPED:
@@ -81,10 +81,11 @@ class Tally:
         self.verdicts[Verdict.DEAD_LETTER if dead else outcome.verdict] += 1
         self.refused += dead and outcome.detail in _INPUT_ERRORS
         count = sum(self.verdicts.values())
-        out.print(
-            f"{count:3}  {outcome.verdict:<11}  {outcome.document or '(no document)':<26}  {outcome.detail or ''}",
-            highlight=False,
-        )
+        said = outcome.detail or ""
+        if said == "written":
+            said = f"{len(facts_of(twin, outcome.document or ''))} resources"
+        name = outcome.document or "(no document)"
+        out.print(f"{count:3}  {outcome.verdict:<11}  {name:<26}  {said}", highlight=False)
 
     def as_json(self) -> Json:
         """The last line of ``demo --json``."""
@@ -103,7 +104,7 @@ class Tally:
 
 async def _demo(store: Path, *, serve: bool) -> Tally:
     events = [json.loads(line) for line in shipped("notes", "events.jsonl").read_text(encoding="utf-8").splitlines()]
-    tally = Tally(total=len(events))
+    tally = Tally(records=len(events))
     async with AsyncExitStack() as stack:
         twin = stack.enter_context(closing(FhirTwin(store)))
         server = stack.enter_context(FhirTwinServer(twin))
@@ -116,14 +117,15 @@ async def _demo(store: Path, *, serve: bool) -> Tally:
         pipeline = await stack.enter_async_context(open_pipeline(settings))
         broker = await _broker(settings, events)
         err.print(f"broker       in memory, {len(events)} records on {settings.kafka.events}\n", highlight=False)
-        await _stream(settings, broker, pipeline, tally)
+        await _stream(settings, broker, pipeline, Report(lambda outcome: tally.note(outcome, twin)))
         tally.new_versions = twin.count_versions() - before
-        held = _held(twin)
+        held = held_of(twin)
         tally.resources = sum(held.values())
         tally.seconds = time.monotonic() - tally.began
-        _show(tally, held, server.base_url, store)
+        show_note(twin, _SHOWN)
+        show_summary(tally.as_json(), held, records=tally.records)
+        _say_where_to_look(server.base_url, store, serve=serve)
         if serve:
-            err.print("serving until Ctrl-C …", highlight=False)
             await asyncio.Event().wait()
     return tally
 
@@ -154,9 +156,8 @@ async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:
     return broker
 
 
-async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, tally: Tally) -> None:
+async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, report: Report) -> None:
     """Both consumers side by side, until every event has its last word."""
-    report = Report(tally.note)
     alongside = publish_loop(settings, broker, pipeline, report)
     publishing = asyncio.create_task(alongside.run())
     try:
@@ -167,32 +168,12 @@ async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, 
     await publish_loop(settings, broker, pipeline, report).run(until_end=True)  # what came in while that one stopped
 
 
-def _held(twin: FhirTwin) -> Counter[str]:
-    """How many of the resources that we wrote hold now, by kind, not counting those entered in error."""
-    held: Counter[str] = Counter()
-    for resource in twin.current():
-        verified = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
-        if resource["resourceType"] not in _SEEDS and "entered-in-error" not in (resource.get("status"), verified):
-            held[resource["resourceType"]] += 1
-    return held
-
-
-def _show(tally: Tally, held: Counter[str], base_url: str, store: Path) -> None:
-    summary = Table(
-        "events", *(v.value for v in (Verdict.ACCEPTED, Verdict.SKIPPED, Verdict.RETRACTED)), "dead letters"
-    )
-    counts = tally.as_json()
-    summary.add_row(*(str(counts[k]) for k in ("events", "accepted", "skipped", "retracted", "dead_letters")))
-    out.print()
-    out.print(summary)
-    kinds = Table("resource", "current")
-    for kind, count in sorted(held.items()):
-        kinds.add_row(kind, str(count))
-    out.print(kinds)
-    out.print(f"{tally.new_versions} new resource versions in {tally.seconds:.0f} s", highlight=False)
-    out.print(
-        f"look:  medie-fhir demo --serve --store {store}, then {base_url.rsplit(':', 1)[0]}:PORT/fhir/Condition"
-        "  ·  the notes: examples/notes/text  ·  the mapping: mappings/default.yaml",
-        highlight=False,
-        soft_wrap=True,
-    )
+def _say_where_to_look(base_url: str, store: Path, *, serve: bool) -> None:
+    server = base_url if serve else f"medie-fhir demo --serve --store {store}"
+    for what, where in (
+        ("the FHIR server", f"{server}, until Ctrl-C" if serve else server),
+        ("the notes", "examples/notes/text"),
+        ("the mapping", "mappings/default.yaml"),
+        ("one note's facts", "medie-fhir extract examples/notes/text/01-lung-consult.txt"),
+    ):
+        out.print(f"{what + ':':<18}{where}", highlight=False, soft_wrap=True)

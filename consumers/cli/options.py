@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,10 @@ Config = Annotated[
 
 T = TypeVar("T")
 
-out = Console(soft_wrap=False)
-err = Console(stderr=True)
+_WIDTH_IN_A_FILE = 120  # columns, where nobody's terminal says how many there are
+
+out = Console(width=None if sys.stdout.isatty() else _WIDTH_IN_A_FILE)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH_IN_A_FILE)
 
 
 def settings_of(config: Path | None) -> Settings:

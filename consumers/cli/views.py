@@ -40,24 +40,25 @@ def fields_view(facts: Iterable[CodedFact], fields: Sequence[str]) -> Json:
 
 
 def note_table(title: str, facts: Iterable[CodedFact], fields: Sequence[str]) -> Table:
-    """A table of one note's facts, those that policy holds back marked with the reason."""
-    table = Table(title=title, title_justify="left", show_lines=False)
-    for column in ("field", "value", "code", "evidence", "found", "asserted", "sure", "written"):
-        table.add_column(column, overflow="fold")
-    rows = sorted(facts, key=lambda c: fields.index(c.fact.field))
-    for coded in rows:
+    """A table of one note's facts: first what may be written, with its code and its place, then what is held back."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, expand=True)
+    for column, ratio in (("field", 3), ("value", 5), ("code", 6), ("place in the note", 4), ("sure", 1)):
+        table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    rows = sorted(facts, key=lambda coded: fields.index(coded.fact.field))
+    for coded in (row for row in rows if row.written):
         fact, main = coded.fact, coded.concept.main
-        places = ", ".join(f"{e.start}–{e.end}" for e in fact.evidence[:_SHOWN]) + (
-            " …" if len(fact.evidence) > _SHOWN else ""
-        )
-        table.add_row(
-            fact.field,
-            fact.value,
-            f"{main.code} {main.display or ''}".strip() if main else "–",
-            places or "–",
-            fact.alignment.value,
-            asserted(fact),
-            f"{fact.confidence:.2f}" if fact.confidence is not None else "–",
-            "yes" if coded.written else f"no: {coded.reason}",
-        )
+        code = f"{main.code} {main.display or ''}".strip() if main else "text only"
+        table.add_row(fact.field, fact.value, code, _places(fact), _sure(fact))
+    for coded in (row for row in rows if not row.written):
+        fact = coded.fact
+        table.add_row(fact.field, fact.value, f"held back: {coded.reason}", _places(fact), _sure(fact), style="dim")
     return table
+
+
+def _places(fact: Fact) -> str:
+    more = " …" if len(fact.evidence) > _SHOWN else ""
+    return ", ".join(f"{e.start}–{e.end}" for e in fact.evidence[:_SHOWN]) + more
+
+
+def _sure(fact: Fact) -> str:
+    return "" if fact.confidence is None else f"{fact.confidence:.2f}"

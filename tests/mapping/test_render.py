@@ -29,6 +29,7 @@ def test_every_resource_carries_what_no_template_may_forget(rendered: Any, coded
     assert made["id"] == "an-id"
     assert made["identifier"] == [{"system": "urn:facts", "value": "an-id"}]
     assert made["meta"]["security"][0]["code"] == "AIAST"
+    assert made["meta"]["source"] == SOURCE["reference"]
     derivation, confidence = made["extension"]
     assert {e["url"]: e.get("valueInteger") for e in derivation["extension"]} | {"reference": None, "path": None} == {
         "reference": None,
