@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from consumers.broker import TopicPartition
 from consumers.lifecycle import Record
@@ -45,7 +46,7 @@ class Lanes:
             self._tasks[record] = task
             if lane:
                 self._tails[lane] = task
-            task.add_done_callback(lambda done, record=record, lane=lane: self._end(record, lane, done))
+            task.add_done_callback(partial(self._end, record, lane))
 
     def abandon(self, partitions: Collection[TopicPartition] | None = None) -> None:
         """Let no record of these (None: of all) begin or try again any more. What runs may finish."""

@@ -50,7 +50,12 @@ class LoopSettings(_Part):
 
     max_in_flight: int = Field(default=16, ge=1, le=10_000, description="Records worked on at once, per consumer.")
     commit_interval_seconds: float = Field(default=1.0, gt=0, description="How often offsets are committed.")
-    drain_seconds: float = Field(default=30.0, gt=0, description="How long a stop or rebalance waits for work to end.")
+    drain_seconds: float = Field(
+        default=30.0, gt=0, le=35, description="How long a stop or rebalance waits for work to end; 35 at most."
+    )
+    max_dead_letters_in_a_row: int = Field(
+        default=100, ge=0, description="So many in a row stop the consumer: a wrong release or setting; 0: no limit."
+    )
 
 
 class ModelSettings(_Part):

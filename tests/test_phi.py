@@ -92,8 +92,9 @@ def script(model: Any) -> None:
 async def run_all(settings: Settings, broker: MemoryBroker, pipeline: Pipeline) -> list[NoteOutcome]:
     outcomes: list[NoteOutcome] = []
     report = Report(outcomes.append)
-    await extract_loop(settings, broker, pipeline, report).run(until_end=True)
-    await publish_loop(settings, broker, pipeline, report).run(until_end=True)
+    for half in (extract_loop, publish_loop):
+        with half(settings, broker, pipeline, report) as loop:
+            await loop.run(until_end=True)
     return outcomes
 
 

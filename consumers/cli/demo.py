@@ -158,14 +158,18 @@ async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:
 
 async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, report: Report) -> None:
     """Both consumers side by side, until every event has its last word."""
-    alongside = publish_loop(settings, broker, pipeline, report)
-    publishing = asyncio.create_task(alongside.run())
-    try:
-        await extract_loop(settings, broker, pipeline, report).run(until_end=True)
-    finally:
-        alongside.stop()
-        await publishing
-    await publish_loop(settings, broker, pipeline, report).run(until_end=True)  # what came in while that one stopped
+    with (
+        extract_loop(settings, broker, pipeline, report) as extracting,
+        publish_loop(settings, broker, pipeline, report) as alongside,
+        publish_loop(settings, broker, pipeline, report) as rest,
+    ):
+        publishing = asyncio.create_task(alongside.run())
+        try:
+            await extracting.run(until_end=True)
+        finally:
+            alongside.stop()
+            await publishing
+        await rest.run(until_end=True)  # what came in while the other stopped
 
 
 def _say_where_to_look(base_url: str, store: Path, *, serve: bool) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
 import typer
 
@@ -24,7 +25,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Run the consumers; one process runs both unless told otherwise.", invoke_without_command=True)
 log = logging.getLogger("medie_fhir.run")
 
-Half = Callable[[Settings, Broker, Pipeline, Report], Loop]
+Half = Callable[[Settings, Broker, Pipeline, Report], AbstractContextManager[Loop]]
 
 
 @app.callback(invoke_without_command=True)
@@ -54,12 +55,13 @@ async def _run(settings: Settings, halves: tuple[Half, ...]) -> None:
     await asyncio.to_thread(broker.check_topics, [*needed, kafka.dead_letters])
     async with open_pipeline(settings, with_model=extract_loop in halves) as pipeline:
         report = Report(_log_outcome)
-        loops = [half(settings, broker, pipeline, report) for half in halves]
-        stop_all = _stopper(loops)
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(wanted, stop_all)
-        err.print(f"running: {', '.join(half.__name__.removesuffix('_loop') for half in halves)}", highlight=False)
-        await _all_or_none(loops, stop_all)
+        with ExitStack() as stack:
+            loops = [stack.enter_context(half(settings, broker, pipeline, report)) for half in halves]
+            stop_all = _stopper(loops)
+            for wanted in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(wanted, stop_all)
+            err.print(f"running: {', '.join(half.__name__.removesuffix('_loop') for half in halves)}", highlight=False)
+            await _all_or_none(loops, stop_all)
     err.print("stopped; all that was finished is committed", highlight=False)
 
 

@@ -1,0 +1,115 @@
+"""``medie-fhir run`` as an operator runs it: a real Kafka, FHIR over HTTP, the embedded model, a signal to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from consumers.kafka_broker import KafkaBroker
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.model import Json
+
+PATIENCE_S = 120.0
+NOTES = {
+    "lung": "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases.",
+    "colon": "ASSESSMENT: Colon adenocarcinoma, stage III.",
+    "knee": "Knee pain after a fall; no fracture.",
+}
+
+
+def event(id_: str, text: str) -> bytes:
+    attachment = {"contentType": "text/plain", "data": base64.b64encode(text.encode()).decode()}
+    resource: Json = {
+        "resourceType": "DocumentReference",
+        "id": id_,
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "content": [{"attachment": attachment}],
+    }
+    return json.dumps(resource).encode()
+
+
+async def send(broker: KafkaBroker, topic: str) -> None:
+    producer = broker.producer()
+    for id_, text in NOTES.items():
+        await producer.send(topic, key=id_.encode(), value=event(id_, text))
+    await producer.send(topic, key=b"broken", value=b"not json")
+    await producer.flush()
+    producer.close()
+
+
+def until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something to become true of the twin, while the process lives."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not done():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        try:
+            process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@pytest.mark.kafka
+@pytest.mark.model
+def test_events_on_kafka_become_resources_and_sigterm_ends_it_in_good_order(
+    kafka_address: str, name: str, tmp_path: Path
+) -> None:
+    broker = KafkaBroker(kafka_address, bootstrap_timeout_s=10.0)
+    topics = {kind: f"{name}-{kind}" for kind in ("events", "extractions", "dead_letters")}
+    broker.create_topics(dict.fromkeys(topics.values(), 2))
+    asyncio.run(send(broker, topics["events"]))
+    with FhirTwin() as twin, FhirTwinServer(twin) as server:
+        patient = {
+            "resource": {"resourceType": "Patient", "id": "p1"},
+            "request": {"method": "PUT", "url": "Patient/p1"},
+        }
+        asyncio.run(twin.transact({"resourceType": "Bundle", "type": "transaction", "entry": [patient]}))
+        environment = {
+            **os.environ,
+            "MEDIE_KAFKA__BOOTSTRAP_SERVERS": kafka_address,
+            "MEDIE_KAFKA__GROUP": name,
+            **{f"MEDIE_KAFKA__{kind.upper()}": topic for kind, topic in topics.items()},
+            "MEDIE_FHIR__BASE_URL": server.base_url,
+        }
+        command = [sys.executable, "-c", "from consumers.cli import main; main()", "run"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                until(
+                    lambda: len(twin.current("DocumentReference")) == 2 and len(twin.current("Condition")) >= 3, process
+                )
+                process.send_signal(signal.SIGTERM)
+                _, told = process.communicate(timeout=60)
+            finally:
+                process.kill()
+    assert process.returncode == 0, told
+    assert "stopped; all that was finished is committed" in told
+    assert told.count("dead-letter") == 1
+    assert "NotJson" in told
+    assert not [text for text in NOTES.values() if text in told]
+
+
+@pytest.mark.kafka
+def test_a_missing_topic_ends_the_run_at_once_with_one_clear_line(
+    kafka_address: str, name: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "MEDIE_KAFKA__BOOTSTRAP_SERVERS": kafka_address, "MEDIE_KAFKA__EVENTS": name}
+    command = [sys.executable, "-c", "from consumers.cli import main; main()", "run"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 3
+    assert name in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
