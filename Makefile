@@ -40,7 +40,7 @@ $(VENV)/.tested: $(VENV)/.installed
 
 test: $(VENV)/.tested ## Run the tests, against the installed wheel
 	@$(BIN)/medie-fhir models pull
-	@$(BIN)/python -P -m pytest $(ARGS)
+	@MEDIE_TEST_INSTALLED=1 $(BIN)/python -P -m pytest $(ARGS)
 
 $(VENV)/.checked: $(VENV)/.tested
 	@echo "installing what the checks need …"
