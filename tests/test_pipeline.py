@@ -21,6 +21,9 @@ from medie_fhir.errors import (
 )
 from medie_fhir.model import EventKind, ExtractionRecord, Json, NoteEvent, Outcome
 from medie_fhir.pipeline import Pipeline, Published
+from medie_fhir.settings import FhirSettings, Settings
+from medie_fhir.transaction import transaction
+from medie_fhir.wiring import Configuration, assemble_pipeline
 
 Event = Callable[..., bytes]
 
@@ -32,6 +35,7 @@ SAID_OF_LUNG = {
     "metastasis_site": "brain; liver",
     "treatment": "osimertinib",
 }
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 COLON = "ASSESSMENT: Colon adenocarcinoma, stage III."
 SAID_OF_COLON = {"cancer_type": "colon adenocarcinoma", "stage": "III"}
 
@@ -175,6 +179,37 @@ async def test_a_document_that_replaces_another_takes_back_the_other(
     done = await through(pipeline, event(COLON, "new", "2", relatesTo=replaces))
     assert [p.outcome for p in done] == ["written", "retracted"]
     assert shown(twin) == {"colon adenocarcinoma", "III"}
+
+
+async def test_what_others_derived_from_the_same_document_is_left_alone(
+    configuration: Configuration, model: Any, twin: FhirTwin, event: Event
+) -> None:
+    where_it_is = Settings(fhir=FhirSettings(documents="reference"))
+    pipeline = assemble_pipeline(where_it_is, configuration, model=model, source=twin, target=twin)
+    confirmed = {"coding": [{"system": VERIFICATION, "code": "confirmed"}]}
+    theirs = {"resourceType": "Condition", "id": "theirs", "verificationStatus": confirmed, "code": {"text": "asthma"}}
+    said_so = {
+        "resourceType": "Provenance",
+        "id": "theirs",
+        "target": [{"reference": "Condition/theirs"}],
+        "entity": [{"role": "source", "what": {"reference": "DocumentReference/d1"}}],
+    }
+    await twin.transact(transaction([json.loads(event(LUNG)), theirs, said_so]))
+    assert await through(pipeline, event(LUNG)) == [Published("written", 4, 0)]
+    assert current(twin)["theirs"]["verificationStatus"] == confirmed
+
+
+async def test_what_another_model_reads_is_another_provenance_and_keeps_the_first(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    (note,) = await pipeline.events(event(COLON))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    for name in ("medical-ie-1", "medical-ie-2"):  # as vLLM names them: without a digest
+        produced = record.produced.model_copy(update={"adapter": name, "adapter_digest": None})
+        await pipeline.publish(record.model_copy(update={"produced": produced}))
+    by = {p["agent"][0]["who"]["reference"] for p in twin.current("Provenance")}
+    assert len(by) == 2
 
 
 async def test_a_note_without_malignancy_does_not_ask_the_model_and_writes_nothing(

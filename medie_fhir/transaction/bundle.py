@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
-from medie_fhir.transaction.identity import document_id, provenance_id
+from medie_fhir.transaction.identity import device_id, document_id, provenance_id
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
 from medie_fhir.transaction.standing import Standing, retracted
 
@@ -26,12 +26,10 @@ class Work:
     def of(cls, record: ExtractionRecord, mapping: str, standing: Standing) -> Work:
         """The record's work by this mapping (name, version, digest); its time is that of its first doing."""
         produced, content = record.produced, record.text.sha256 if record.text else None
-        made = provenance_id(
-            record.document, content, "extract", produced.task_digest, produced.adapter_digest, mapping
-        )
-        undone = provenance_id(
-            record.document, content, "retract", produced.task_digest, produced.adapter_digest, mapping
-        )
+        made_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
+        by = (produced.task_digest, made_by, mapping)
+        made = provenance_id(record.document, content, "extract", *by)
+        undone = provenance_id(record.document, content, "retract", *by)
         first = standing.recorded(made) or standing.recorded(undone) or produced.at
         return cls(made, undone, first)
 

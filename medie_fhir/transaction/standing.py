@@ -38,8 +38,12 @@ class Standing:
 
 
 def targets(provenances: Iterable[Json]) -> list[str]:
-    """The references (``Condition/…``) of all that the Provenances name, once each; not what is never retracted."""
-    found = (t.get("reference", "").split("/_history/")[0] for p in provenances for t in p.get("target", ()))
+    """The references (``Condition/…``) of all that our Provenances name, once each; not what is never retracted.
+
+    Where the target server holds the original document, others' Provenances name it too: their targets are not ours.
+    """
+    ours = (p for p in provenances if _version(p) is not None)
+    found = (t.get("reference", "").split("/_history/")[0] for p in ours for t in p.get("target", ()))
     return [r for r in dict.fromkeys(found) if "/" in r and r.split("/")[0] not in _NOT_OURS_TO_RETRACT]
 
 

@@ -57,7 +57,14 @@ def test_targets_are_what_we_wrote_once_each_and_never_people_or_documents() -> 
         "Device/x",
         "odd",
     ]
-    assert targets([{"target": [{"reference": r} for r in named]}, {}]) == ["Condition/a", "Observation/b"]
+    ours = provenance("1", target=[{"reference": r} for r in named])
+    assert targets([ours, provenance("2")]) == ["Condition/a", "Observation/b"]
+
+
+def test_what_others_wrote_from_the_same_document_is_not_ours_to_retract() -> None:
+    entity = [{"role": "source", "what": {"reference": "DocumentReference/d"}}]
+    theirs = {"resourceType": "Provenance", "entity": entity, "target": [{"reference": "Condition/theirs"}]}
+    assert targets([theirs]) == []
 
 
 def test_what_no_longer_holds_is_entered_in_error_and_not_deleted() -> None:
