@@ -19,6 +19,7 @@
     │   ├── UndecodableText
     │   ├── MalformedMarkup
     │   ├── ForbiddenUrl                           not relative and not under an allowed host: never contacted
+    │   ├── ContentForbidden                       403: the server doesn't let us read this one
     │   └── ContentNotFound                        the Binary or DocumentReference is not there
     ├── ModelError
     │   ├── ModelUnavailable ........ RETRY        not reachable, overloaded, timed out, 429, 5xx
@@ -59,6 +60,7 @@ __all__ = [
     "BrokerError",
     "BrokerRefused",
     "BrokerUnavailable",
+    "ContentForbidden",
     "ContentNotFound",
     "ContentTooLarge",
     "DependencyMissing",
@@ -187,6 +189,10 @@ class MalformedMarkup(DocumentError):
 
 class ForbiddenUrl(DocumentError):
     """A URL that is neither relative nor under an allowed host. It was not contacted."""
+
+
+class ContentForbidden(DocumentError):
+    """The server has the content, and not for us (403): a restricted record, which must not stop all others."""
 
 
 class ContentNotFound(DocumentError):

@@ -116,6 +116,6 @@ class FhirServer(Protocol):
     async def content(self, url: str) -> Content:
         """The bytes behind a relative URL (``Binary/123``) or one under an allowed host.
 
-        Raises ForbiddenUrl without contacting anyone, ContentNotFound, ContentTooLarge.
+        Raises ForbiddenUrl without contacting anyone, ContentForbidden, ContentNotFound, ContentTooLarge, BrokenBase64.
         """
         ...

@@ -18,12 +18,15 @@ from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import JSON_TYPES, matches, next_link, resource_of, transaction_response, versions
 from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience
 from medie_fhir.errors import (
+    BrokenBase64,
+    ContentForbidden,
     ContentNotFound,
     ContentTooLarge,
     FhirAnswerInvalid,
     FhirRejected,
     FhirUnavailable,
     ForbiddenUrl,
+    UndecodableText,
 )
 from medie_fhir.fhir_names import place
 from medie_fhir.model import Json
@@ -120,16 +123,22 @@ class FhirHttp:
         """The bytes behind a relative URL (``Binary/123``) or one under an allowed host.
 
         A Binary that comes as FHIR JSON is unwrapped. Raises ForbiddenUrl without contacting anyone, ContentNotFound,
-        ContentTooLarge (as soon as too much has come), and FhirAnswerInvalid for a redirect to a host not allowed.
+        ContentForbidden (403, or no credentials for a host that is not the FHIR server's), ContentTooLarge (as soon as
+        too much has come), BrokenBase64, UndecodableText, and FhirAnswerInvalid for a redirect to a host not allowed.
+        What is wrong with one document's content must be that document's error: tried again, it would block all others.
         """
         doing = "fetching content"
         address = content_url(url, self._base, self._allowed_hosts)
         # Base64 in JSON takes 4 bytes for 3, and some for its frame.
         limit = self._max_content_bytes * 4 // 3 + 65536
         for _ in range(1 + _MOST_REDIRECTS):
-            answer = await self._wire.ask(Ask("GET", address, doing, _GONE, accept="*/*", content=True, limit=limit))
+            closed = (403,) if self._wire.is_ours(address) else (401, 403)
+            ask = Ask("GET", address, doing, (*_GONE, *closed), accept="*/*", content=True, limit=limit)
+            answer = await self._wire.ask(ask)
             if answer.status in _GONE:
                 raise ContentNotFound(f"{doing}: HTTP {answer.status}: it is not there, or not any longer")
+            if answer.status in closed:
+                raise ContentForbidden(f"{doing}: HTTP {answer.status}: it is not for us to read")
             if not answer.redirects:
                 return self._unwrapped(answer, doing)
             try:
@@ -141,15 +150,18 @@ class FhirHttp:
     def _unwrapped(self, answer: Answer, doing: str) -> Content:
         data, content_type = answer.body, answer.headers.get("content-type")
         media_type = (content_type or "").partition(";")[0].strip().lower()
-        if media_type == FHIR_JSON or (media_type in JSON_TYPES and _is_binary(data)):
+        resource_type = _resource_type(data) if media_type in JSON_TYPES else None
+        if resource_type == "Binary":
             binary = resource_of(answer.headers, data, "Binary", doing)
             content_type = binary.get("contentType")
             try:
                 data = base64.b64decode("".join(str(binary.get("data", "")).split()), validate=True)
             except (binascii.Error, ValueError):
-                raise FhirAnswerInvalid(f"{doing}: the Binary's data is not base64") from None
+                raise BrokenBase64(f"{doing}: the Binary's data is not base64") from None
+        elif media_type == FHIR_JSON and resource_type is None:
+            raise FhirAnswerInvalid(f"{doing}: the answer is no FHIR resource, or was cut short")
         elif media_type == "application/fhir+xml":
-            raise FhirAnswerInvalid(f"{doing}: the server wraps the content in FHIR XML, which is not read")
+            raise UndecodableText(f"{doing}: the server wraps the content in FHIR XML, which is not read")
         if len(data) > self._max_content_bytes:
             raise ContentTooLarge(f"{doing}: more than {self._max_content_bytes} bytes")
         return Content(data, content_type)
@@ -189,10 +201,11 @@ def _repeatable(bundle: Json) -> bool:
     return True
 
 
-def _is_binary(data: bytes) -> bool:
-    """Whether JSON of no FHIR media type is a Binary, and not a note that happens to be JSON."""
+def _resource_type(data: bytes) -> str | None:
+    """The type of the FHIR resource that JSON is; None for what is none, such as a note that happens to be JSON."""
     try:
         resource = json.loads(data)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(resource, dict) and resource.get("resourceType") == "Binary"
+        return None
+    found = resource.get("resourceType") if isinstance(resource, dict) else None
+    return found if isinstance(found, str) else None

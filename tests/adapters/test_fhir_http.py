@@ -16,6 +16,8 @@ import pytest
 from medie_fhir.adapters.fhir_http import FhirHttp, Patience
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
 from medie_fhir.errors import (
+    BrokenBase64,
+    ContentForbidden,
     ContentNotFound,
     ContentTooLarge,
     FhirAnswerInvalid,
@@ -26,6 +28,9 @@ from medie_fhir.errors import (
     FhirUnauthorized,
     FhirUnavailable,
     ForbiddenUrl,
+    MedieError,
+    Policy,
+    UndecodableText,
 )
 from medie_fhir.model import Json
 
@@ -345,17 +350,41 @@ async def test_json_that_is_no_binary_is_content_like_any_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "error"),
     [
-        fhir(200, b'{"resourceType":"Patient"}'),
-        fhir(200, b'{"resourceType":"Binary","data":"=="}'),
-        Answer(200, {"content-type": "application/fhir+xml"}, b"<Binary/>"),
+        (fhir(200, b'{"resourceType":"Binary","data":"=="}'), BrokenBase64),
+        (Answer(200, {"content-type": "application/fhir+xml"}, b"<Binary/>"), UndecodableText),
+        (fhir(403), ContentForbidden),
+        (html(403), ContentForbidden),
     ],
 )
-async def test_content_in_a_wrapping_that_can_not_be_opened(answer: Answer) -> None:
+async def test_content_that_can_not_be_had_is_its_own_document_s_error(answer: Answer, error: type[MedieError]) -> None:
     async with against(Script(answer)) as client:
-        with pytest.raises(FhirAnswerInvalid):
+        with pytest.raises(error) as caught:
             await client.content("Binary/b1")
+
+    assert caught.value.policy is Policy.DEAD_LETTER
+
+
+async def test_content_cut_short_is_asked_for_again() -> None:
+    async with against(Script(fhir(200, b'{"resourceType":"Binary","da'))) as client:
+        with pytest.raises(FhirAnswerInvalid) as caught:
+            await client.content("Binary/b1")
+
+    assert caught.value.policy is Policy.RETRY
+
+
+async def test_a_missing_login_at_our_own_server_is_no_document_s_error() -> None:
+    async with against(Script(fhir(401))) as client:
+        with pytest.raises(FhirUnauthorized):
+            await client.content("Binary/b1")
+
+
+async def test_a_resource_that_is_no_binary_comes_as_it_is() -> None:
+    document = b'{"resourceType":"DocumentReference","id":"d1"}'
+
+    async with against(Script(fhir(200, document))) as client:
+        assert (await client.content("Binary/b1")).data == document
 
 
 async def test_too_much_content_is_refused() -> None:
