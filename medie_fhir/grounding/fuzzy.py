@@ -58,6 +58,13 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r";|[.!?]\s|\bbut\b")
+_BREAK = re.compile(r"[,;.!?]")
+_BOUNDS = (
+    re.compile(r"<(?!\s?=)|\b(?:less|lower|fewer|under|below)\b", re.IGNORECASE),
+    re.compile(r">(?!\s?=)|\b(?:greater|higher|more|over|above|exceed\w*)\b", re.IGNORECASE),
+    re.compile(r"≤|<\s?=|\b(?:at most|up to)\b", re.IGNORECASE),
+    re.compile(r"≥|>\s?=|\bat least\b", re.IGNORECASE),
+)
 
 _ENDINGS = re.compile(
     r"(?:izations?|ations?|ized|ising|izing|ions?|ives?|ical|ic|al|ing|ed|es|ies|s|is|um|us|ae|a|as|y|e|ence|ent|"
@@ -146,8 +153,14 @@ def fuzzy_spans(value: str, text: str, sentences: Sequence[Span], droppable: Col
         words = fold(text).words_in(*sentence)
         for order in _tightest(_places(needed, words), len(needed)):
             found = words[order[0][0] : order[-1][0] + 1]
-            if _safe(found, needed, owned) and _hangs_together(text, words, order):
-                yield Span(found[0].start, found[-1].end)
+            span = Span(found[0].start, found[-1].end)
+            if (
+                _safe(found, needed, owned)
+                and _hangs_together(text, words, order)
+                and _owns_its_pole(text, words, order)
+                and _bounds(text[span.start : span.end]) == _bounds(value)
+            ):
+                yield span
 
 
 _Order = list[tuple[int, int]]
@@ -205,6 +218,32 @@ def _polarity_of_another(found: Sequence[Word], owned: frozenset[str]) -> bool:
     name = found[-1]
     named = critical(name) and name.folded not in _POLE and name.folded in owned
     return len(found) > len(("positive", "ER")) and found[0].folded in _RESULTS and named
+
+
+def _owns_its_pole(text: str, words: Sequence[Word], order: _Order) -> bool:
+    """Whether a pole that stands before its name, and in the value after it, is the name's own.
+
+    It is another's in "ER positive, HER2 negative" and in "ER+ HER2-": HER2 is not positive.
+    """
+    (first, number), (following, _) = order[0], order[1] if len(order) > 1 else order[0]
+    if words[first].folded not in _POLE or number == 0:
+        return True
+    if _JOINT.search(text[words[first].end : words[following].start]):
+        return False
+    last = order[-1][0]
+    if last + 1 < len(words) and words[last + 1].folded in _POLE:
+        return bool(_BREAK.search(text, words[last].end, words[last + 1].start))
+    before = words[first - 1] if first else None
+    if before is None or len(before.written) == 1 or not critical(before) or before.folded in _POLE:
+        return True
+    return bool(_BREAK.search(text, before.end, words[first].start))
+
+
+def _bounds(text: str) -> frozenset[int]:
+    """Which of less, more, at most and at least a text says: "50%" is not in "<50%"."""
+    if not any(c.isdigit() for c in text):
+        return frozenset()
+    return frozenset(kind for kind, words in enumerate(_BOUNDS) if words.search(text))
 
 
 def _hangs_together(text: str, words: Sequence[Word], order: _Order) -> bool:
