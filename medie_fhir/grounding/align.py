@@ -17,7 +17,7 @@ from medie_fhir.grounding.fuzzy import fuzzy_spans
 from medie_fhir.grounding.surroundings import surroundings
 from medie_fhir.model import Alignment, Assertion, Frozen, NoteText, Span
 
-__all__ = ["AlignRules", "Aligned", "align"]
+__all__ = ["AlignRules", "Aligned", "align", "context_of"]
 
 
 class AlignRules(Frozen):
@@ -177,6 +177,14 @@ def _by_forms(value: str, note: NoteText, window: Span, rules: AlignRules) -> It
         for match in pattern.finditer(note.text, window.start, window.end):
             if _bounded(note.text, Span(*match.span()), rules):
                 yield Span(*match.span())
+
+
+def context_of(note: NoteText, span: Span, rules: AlignRules) -> tuple[Span, ...]:
+    """The words of a mention's sentence that its field's ``context`` asks for; none where they stand in the lead only."""
+    if not rules.context:
+        return ()
+    sentence = surroundings(note, span).sentence
+    return tuple(Span(*found.span()) for found in _regex(rules.context).finditer(note.text, *sentence))
 
 
 def _kept(spans: Iterator[Span], note: NoteText, rules: AlignRules) -> tuple[Span, ...]:

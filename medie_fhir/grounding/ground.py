@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from medie_fhir.grounding.align import Aligned, AlignRules, align
+from medie_fhir.grounding.align import Aligned, AlignRules, align, context_of
 from medie_fhir.grounding.context import assess
 from medie_fhir.grounding.cues import Cues
 from medie_fhir.grounding.fold import folded_key
@@ -74,12 +74,23 @@ def _most_assertive(
     """What the most assertive mentions say, and which those are."""
     said: dict[_Said, list[Span]] = {}
     for span in spans:
-        what = assess(note, span, cues, ignores=rules.ignores, section_assertions=rules.section_assertions)
-        said.setdefault(what, []).append(span)
+        said.setdefault(_said(span, note, rules, cues), []).append(span)
     if not said:
         return (Assertion.PRESENT, Experiencer.PATIENT), ()
     best = min(said, key=lambda what: (what[1] is not Experiencer.PATIENT, _ASSERTIONS.index(what[0])))
     return best, tuple(said[best])
+
+
+def _said(span: Span, note: NoteText, rules: AlignRules, cues: Cues) -> _Said:
+    """What a mention says: no more than the words that make it one.
+
+    "Brain: no evidence of metastases" negates the metastases, and what it says of the brain hangs on them.
+    """
+    said = assess(note, span, cues, ignores=rules.ignores, section_assertions=rules.section_assertions)
+    if said[0] is Assertion.ABSENT or not (makers := context_of(note, span, rules)):
+        return said
+    all_absent = all(assess(note, maker, cues, ignores=rules.ignores)[0] is Assertion.ABSENT for maker in makers)
+    return (Assertion.ABSENT, said[1]) if all_absent else said
 
 
 def _evidence(note: NoteText, span: Span) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,26 @@ def test_a_field_s_rules_are_its_own(cues: Cues, note: NoteOf) -> None:
     rules = {"metastasis_site": AlignRules(context="metasta"), "cancer_type": AlignRules(ignores={"planned"})}
     facts = ground([raw("liver", seen, "metastasis_site"), raw("lung cancer", seen)], seen, rules, cues)
     assert [(f.alignment, f.assertion) for f in facts] == [("none", "present"), ("exact", "present")]
+
+
+@pytest.mark.parametrize(
+    ("text", "assertion"),
+    [
+        ("Brain: no evidence of metastatic disease.", "absent"),
+        ("Bone scan of the brain showed no metastases.", "absent"),
+        ("MRI brain without lesions or metastases.", "absent"),
+        ("Brain metastases, and no liver lesions.", "present"),
+        ("Metastatic to the brain, not involving the skull.", "present"),
+        ("No evidence of brain metastases.", "absent"),
+    ],
+)
+def test_a_mention_says_no_more_than_the_words_that_make_it_one(
+    text: str, assertion: str, cues: Cues, note: NoteOf
+) -> None:
+    seen = note(text)
+    rules = {"metastasis_site": AlignRules(context="metasta|lesion|involv")}
+    (fact,) = ground([raw("brain", seen, "metastasis_site")], seen, rules, cues)
+    assert (fact.assertion, fact.experiencer) == (assertion, "patient")
 
 
 PIECES = ["lung cancer", "Stage IV", "no", "she", "mother", "\n", ".", "é", "rule out"]
