@@ -180,7 +180,7 @@ def _by_forms(value: str, note: NoteText, window: Span, rules: AlignRules) -> It
 
 
 def context_of(note: NoteText, span: Span, rules: AlignRules) -> tuple[Span, ...]:
-    """The words of a mention's sentence that its field's ``context`` asks for; none where they stand in the lead only."""
+    """The words of a mention's sentence that its field's ``context`` asks for; none where only the lead has them."""
     if not rules.context:
         return ()
     sentence = surroundings(note, span).sentence

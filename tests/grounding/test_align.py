@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from medie_fhir.document.segment import segment
+from medie_fhir.extraction import load_task
 from medie_fhir.grounding import Aligned, AlignRules, align
 from medie_fhir.model import Alignment, NoteText, OffsetMap, Span
+from medie_fhir.shipped import shipped
 
 NoteOf = Callable[[str], NoteText]
 DEFAULT = AlignRules()
@@ -134,6 +136,24 @@ def test_another_value_is_never_taken_for_it(value: str, text: str) -> None:
 )
 def test_a_field_s_forms_and_glue_are_followed(value: str, text: str, mentions: list[str]) -> None:
     assert find(value, text, STAGE)[1] == mentions
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "mentions"),
+    [
+        ("stage IV", "Stage IV lung cancer", ["Stage IV"]),
+        ("stage 3", "CKD stage 3, colon cancer stage 3", ["stage 3"]),
+        ("stage IV", "Stage IV CKD", []),
+        ("stage III", "Stage III sacral pressure ulcer", []),
+        ("stage II", "NYHA stage II", []),
+        ("T2", "T2-weighted images", []),
+        ("T3", "a compression fracture at T3", []),
+        ("T3", "staged as pT3 N1", ["T3"]),
+    ],
+)
+def test_the_oncology_task_stages_no_other_disease(value: str, text: str, mentions: list[str]) -> None:
+    task = load_task(shipped("schemas", "tasks", "oncology.yaml").read_text("utf-8"))
+    assert find(value, text, AlignRules.model_validate(task.fields["stage"].grounding))[1] == mentions
 
 
 def test_context_must_match_the_sentence_or_the_line_above_the_list() -> None:
