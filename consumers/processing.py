@@ -38,12 +38,16 @@ class Worker(Protocol):
 class RetryOptions:
     """How a record is tried again. Waits double from ``initial_s`` up to ``max_s``, each shortened by chance.
 
+    A server's Retry-After makes a wait longer, up to ``longest_retry_after_s``: a date that is years away, or a wrong
+    clock, must not hold a partition for ever.
+
     After ``outage_after`` attempts without another record's success between them, it is an outage. So many dead
     letters in a row (``max_dead_letters_in_a_row``, 0 for no limit) stop the loop.
     """
 
     initial_s: float = 0.2
     max_s: float = 30.0
+    longest_retry_after_s: float = 600.0
     outage_after: int = 5
     max_dead_letters_in_a_row: int = 100
 
@@ -166,8 +170,19 @@ class Processor:
         options = self._options
         wait = min(options.max_s, options.initial_s * 2 ** min(attempts - 1, 30))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the attempts; no secret hangs on it
-        wait = max(wait, getattr(error, "retry_after", None) or 0.0)
-        log.info("%s: %s, attempt %d, again in %.1f s", self._worker.stage, type(error).__name__, attempts, wait)
+        wait = max(wait, min(getattr(error, "retry_after", None) or 0.0, options.longest_retry_after_s))
+        message, level = record.message, logging.WARNING if attempts >= options.outage_after else logging.INFO
+        log.log(
+            level,
+            "%s: %s[%d]@%d waits: %s, attempt %d, again in %.1f s",
+            self._worker.stage,
+            message.topic,
+            message.partition,
+            message.offset,
+            type(error).__name__,
+            attempts,
+            wait,
+        )
         try:
             async with asyncio.timeout(wait):
                 await record.abandoned.wait()

@@ -76,6 +76,19 @@ async def test_the_server_says_how_long_to_wait():
     assert second - first >= 0.19
 
 
+async def test_no_server_holds_a_record_for_ever():
+    bench = Bench(FhirThrottled("busy", retry_after=float("inf")), longest_retry_after_s=0.01)
+    assert await bench.process() is State.DONE
+
+
+async def test_who_is_on_call_can_find_the_record_that_is_stuck(caplog: pytest.LogCaptureFixture):
+    bench = Bench(*[FhirConflict("said by the server")] * 3)
+    await bench.process()
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "t[0]@0 waits: FhirConflict, attempt 3" in caplog.text
+    assert "said by the server" not in caplog.text
+
+
 async def test_an_abandoned_record_is_dropped_before_it_begins():
     bench = Bench()
     bench.record.abandoned.set()
