@@ -43,6 +43,13 @@ class NoteOutcome:
     detail: str | None
     seconds: float
 
+    @property
+    def shown(self) -> str:
+        """How a log names the document: not by its identifier, which may hold a patient's, or a line break."""
+        if self.document is None:
+            return "?"
+        return "identifier" if "|" in self.document else self.document
+
     @classmethod
     def of(
         cls,

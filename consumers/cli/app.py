@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from enum import IntEnum
 from typing import Annotated
 
@@ -79,7 +80,7 @@ def exit_code(error: MedieError) -> Exit:
 
 
 def main() -> None:
-    """Run the command. An error of ours is one clear line, never a stack trace: a trace may hold a note's text."""
+    """Run the command. An error of ours is one clear line; of any other the text is left out: it may hold a note's."""
     try:
         app()
     except MedieError as error:
@@ -88,3 +89,7 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("medie-fhir: stopped", err=True)
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last place: beyond it Python would print the text
+        traceback.print_tb(error.__traceback__)
+        typer.echo(f"medie-fhir: {type(error).__name__}, a fault of this program at the place above", err=True)
+        sys.exit(Exit.CHECK_FAILED)

@@ -26,8 +26,14 @@ T = TypeVar("T")
 
 _WIDTH_IN_A_FILE = 120  # columns, where nobody's terminal says how many there are
 
-out = Console(width=None if sys.stdout.isatty() else _WIDTH_IN_A_FILE)
-err = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH_IN_A_FILE)
+
+def _console(*, stderr: bool = False) -> Console:
+    """Without markup: what stands in brackets in a note or a path is no style, and "[/b]" would end the command."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, markup=False, emoji=False, width=None if terminal else _WIDTH_IN_A_FILE)
+
+
+out, err = _console(), _console(stderr=True)
 
 
 def settings_of(config: Path | None) -> Settings:

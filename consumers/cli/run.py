@@ -95,7 +95,7 @@ def _log_outcome(outcome: NoteOutcome) -> None:
         "%s %s %s%s %s[%d]@%d %.2f s",
         outcome.stage,
         outcome.verdict,
-        outcome.document or "?",
+        outcome.shown,
         f" ({outcome.detail})" if outcome.detail else "",
         outcome.topic,
         outcome.partition,

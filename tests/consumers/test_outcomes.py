@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from consumers.broker import Message
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from medie_fhir.errors import FhirUnavailable, NoteSkipped, Policy
@@ -28,6 +30,15 @@ def test_a_listener_that_fails_harms_nothing_and_says_no_text(caplog):
     assert report.counts() == {("extract", Verdict.ACCEPTED): 1}
     assert "ValueError" in caplog.text
     assert "Jones" not in caplog.text
+
+
+def test_a_log_names_a_document_by_its_id_and_never_by_an_identifier():
+    for document, shown in (
+        ("DocumentReference/1", "DocumentReference/1"),
+        ("urn:mrn|12345\nJones", "identifier"),
+        (None, "?"),
+    ):
+        assert replace(OUTCOME, document=document).shown == shown
 
 
 def test_an_error_that_is_not_ours_is_a_bug_and_its_record_a_dead_letter():
