@@ -59,8 +59,10 @@ def code_site(value: str, tables: Tables) -> Concept:
 
 
 def _key(concept: Concept) -> str:
-    """By the SNOMED code, else by the body site: ICD-10-CM puts several sites under one code."""
+    """By the SNOMED code, else by the body site (ICD-10-CM puts several sites under one code); and by the side."""
     main, sites = concept.main, concept.codings.get("body_site", ())
     if main is not None and main.system == _SNOMED:
-        return concept.key
-    return coding_key(sites[0]) if sites else f"{concept.key}|{(concept.row or '').partition(':')[2]}"
+        key = concept.key
+    else:
+        key = coding_key(sites[0]) if sites else f"{concept.key}|{(concept.row or '').partition(':')[2]}"
+    return "|".join((key, *(side.code for side in concept.codings.get("laterality", ()))))

@@ -7,6 +7,7 @@ the value, or the evidence around it, names them. T, N and M are coded only wher
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from medie_fhir.coding.lookup import Hit, as_concept, denies, text_only
@@ -84,7 +85,10 @@ def _group(text: str, context: str, tables: Tables) -> Concept | None:
     how = found[1] if found is not None and found[0] is entry else "rule"
     concept = as_concept(Hit(entry, how), attributes=attributes)
     method = _method(context, tables) if entry.kind == "tnm-group" else ()
-    return _of_kind(concept, entry.kind or "generic", tables, method=method, basis=basis)
+    made = _of_kind(concept, entry.kind or "generic", tables, method=method, basis=basis)
+    if "lugano" in context:  # not by Ann Arbor, and no table has a code for it by itself
+        made = replace(made, codings={role: codings for role, codings in made.codings.items() if role != "method"})
+    return made
 
 
 def _family(context: str) -> str:

@@ -91,6 +91,21 @@ def _stage(resource: Json) -> Iterator[str]:
         yield "LOINC 21908-9, 21902-2 and 21914-7 are of the TNM stage group profile"
 
 
+def _stage_group(resource: Json) -> Iterator[str]:
+    if not resource.get("category"):
+        yield "Observation.category is missing"
+    if len(resource.get("focus", ())) != 1 or "method" not in resource:
+        yield "a TNM stage group has one focus and a method: without them it is a cancer stage"
+
+
+def _grade(resource: Json) -> Iterator[str]:
+    yield from _laboratory(resource)
+    if "C18000" not in _codes(resource.get("code")):
+        yield "a histologic grade has the code NCIt C18000"
+    if "valueCodeableConcept" not in resource:
+        yield "a histologic grade has a CodeableConcept as its value"
+
+
 def _laboratory(resource: Json) -> Iterator[str]:
     laboratory = [c for c in resource.get("category", ()) if "laboratory" in _codes(c)]
     if len(laboratory) != 1:
@@ -132,6 +147,8 @@ _PROFILES: dict[str, Callable[[Json], Iterator[str]]] = {
     "primary-cancer-condition": _cancer_condition,
     "secondary-cancer-condition": _secondary,
     "cancer-stage": _stage,
+    "tnm-stage-group": _stage_group,
+    "histologic-grade": _grade,
     "genomic-variant": _variant,
     "tumor-marker-test": _marker,
     "cancer-disease-status": _disease_status,

@@ -6,6 +6,8 @@ lie over another system's document, and says by a tag that it is a copy.
 
 from __future__ import annotations
 
+import re
+
 from medie_fhir.model import ExtractionRecord, Json, Outcome, RetractionReason
 from medie_fhir.transaction.identity import BASE, document_id
 
@@ -17,6 +19,8 @@ _STATUS = {
     RetractionReason.SUPERSEDED: "superseded",
     RetractionReason.REPLACED: "superseded",
 }
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+"""What ``DocumentReference.date`` must be (FHIR R4, datatypes, instant); a server refuses a note's bare day there."""
 _UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 
 
@@ -35,7 +39,7 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
         "type": document.type,
         "category": list(document.category),
         "subject": document.subject,
-        "date": document.date,
+        "date": document.date if _INSTANT.fullmatch(document.date or "") else None,
         "context": {"period": document.period} if document.period else None,
     }
     return {

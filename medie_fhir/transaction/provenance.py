@@ -26,6 +26,7 @@ def device(produced: Produced) -> Json:
         "adapter": produced.adapter and f"{produced.adapter}@{produced.adapter_digest or 'unknown'}",
         "server": produced.server,
     }
+    named = [{"type": {"text": kind}, "value": value} for kind, value in versions.items() if value]
     return {
         "resourceType": "Device",
         "id": device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server),
@@ -38,7 +39,7 @@ def device(produced: Produced) -> Json:
         "status": "active",
         "deviceName": [{"name": produced.model, "type": "model-name"}],
         "type": {"coding": [{"system": _AI_KINDS, "code": "Artificial-Intelligence"}]},
-        "version": [{"type": {"text": kind}, "value": value} for kind, value in versions.items() if value],
+        **({"version": named} if named else {}),
     }
 
 

@@ -41,6 +41,11 @@ def test_one_side_is_coded(tables: Tables, value: str, side: str | None) -> None
     assert (found[0].code if found else None) == side
 
 
+def test_the_two_sides_stay_apart(tables: Tables) -> None:
+    assert len({code_site(v, tables).key for v in ("left adrenal", "right adrenal", "adrenal", "Left adrenal")}) == 3
+    assert len({code_site(v, tables).key for v in ("left axillary node", "right axillary node")}) == 2
+
+
 @pytest.mark.parametrize(
     "value", ["left", "bilateral", "metastatic left", "brain and bone", "none", "no distant metastasis"]
 )

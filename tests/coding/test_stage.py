@@ -57,6 +57,11 @@ def test_an_ann_arbor_stage_keeps_its_suffix(tables: Tables) -> None:
     assert (concept.attributes["kind"], concept.attributes["suffix"]) == ("lymphoma", "B")
 
 
+def test_lugano_is_not_said_to_be_ann_arbor(tables: Tables) -> None:
+    assert codes("Ann Arbor stage II", "method", tables) == ["254372002"]
+    assert codes("Lugano stage II", "method", tables) == []
+
+
 def test_an_extranodal_stage_is_of_ann_arbor_without_its_name(tables: Tables) -> None:
     concept = code_stage("stage IE", tables)
     assert (concept.attributes["kind"], concept.attributes["suffix"]) == ("lymphoma", "E")

@@ -69,6 +69,9 @@ def test_good_ones_have_no_faults() -> None:
             {"meta": {"profile": [f"{MCODE}cancer-stage"]}, "code": {"coding": [{"code": "21908-9"}]}},
             "TNM stage group",
         ),
+        (MARKER, {"meta": {"profile": [f"{MCODE}tnm-stage-group"]}, "method": {"text": "x"}}, "one focus"),
+        (MARKER, {"meta": {"profile": [f"{MCODE}tnm-stage-group"]}, "focus": [{"reference": "Condition/c"}]}, "method"),
+        (MARKER, {"meta": {"profile": [f"{MCODE}histologic-grade"]}}, "C18000"),
         (MARKER, {"meta": {"profile": [f"{MCODE}cancer-disease-status"]}}, "97509-4"),
     ],
 )

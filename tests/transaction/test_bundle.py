@@ -110,6 +110,26 @@ def test_a_retraction_that_comes_first_leaves_a_mark_for_the_older_version(make_
     assert standing.knows_newer_than(make_record("1").document.version)
 
 
+@pytest.mark.parametrize(
+    ("date", "kept"),
+    [("2026-01-01T09:00:00.5+01:00", True), ("2026-01-01", False), ("2026", False), (None, False)],
+)
+def test_the_copy_has_the_date_only_where_it_is_the_instant_that_r4_asks_for(
+    make_record: Any, date: str | None, kept: bool
+) -> None:
+    record = make_record()
+    record = record.model_copy(update={"document": record.document.model_copy(update={"date": date})})
+    bundle = put(record, [STAGE])
+    assert bundle is not None
+    assert bundle["entry"][0]["resource"].get("date") == (date if kept else None)
+
+
+def test_a_device_without_an_adapter_has_no_empty_list_of_versions(make_record: Any) -> None:
+    produced = make_record().produced
+    assert [v["type"]["text"] for v in device(produced)["version"]] == ["adapter"]
+    assert "version" not in device(produced.model_copy(update={"adapter": None}))
+
+
 def test_all_that_the_station_makes_is_valid_r4(make_record: Any) -> None:
     for record in (make_record(), make_record("2", retracted=RetractionReason.SUPERSEDED)):
         bundle = put(record, [])
