@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self
 
@@ -102,24 +102,40 @@ class DocumentVersion(Frozen):
     last_updated: str | None = None
 
     def older_than(self, other: Self) -> bool:
-        """Whether this version is known to be older than ``other``; what can't be told is not older."""
-        mine, theirs = _instant(self.last_updated), _instant(other.last_updated)
-        if mine is not None and theirs is not None and mine != theirs:
-            return mine < theirs
+        """Whether this version is known to be older than ``other``; what can't be told is not older.
+
+        A bare day is a day in an unknown time zone: it can't be told from an instant within it.
+        """
+        mine, theirs = _span(self.last_updated), _span(other.last_updated)
+        if mine and theirs and mine != theirs:
+            both_days = _is_day(self.last_updated) and _is_day(other.last_updated)
+            if both_days or mine[1] < theirs[0] or theirs[1] < mine[0]:
+                return mine < theirs
         if _number(self.version_id) is not None and _number(other.version_id) is not None:
             return int(self.version_id or 0) < int(other.version_id or 0)
         return False
 
 
-def _instant(text: str | None) -> datetime | None:
-    """An instant with its zone (UTC where none is given), or None where it is not one."""
+def _is_day(text: str | None) -> bool:
+    return text is not None and len(text) == len("2026-01-31")
+
+
+def _span(text: str | None) -> tuple[datetime, datetime] | None:
+    """The first and last instant that a time may mean (UTC where an instant has no zone); None for what is none."""
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not _is_day(text):
+        return moment, moment
+    try:
+        return moment - timedelta(hours=14), moment + timedelta(hours=24 + 12)  # from UTC+14 to UTC-12
+    except OverflowError:
+        return moment, moment
 
 
 def _number(text: str | None) -> int | None:
