@@ -202,7 +202,9 @@ def assemble_pipeline(
         target=target,
         clock=SystemClock(),
         options=Options(
-            events=EventOptions(preliminary=notes.preliminary),
+            events=EventOptions(
+                preliminary=notes.preliminary, server=settings.fhir.source_base_url or settings.fhir.base_url
+            ),
             limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
             triage=settings.model.triage,
             copies=settings.fhir.documents == "copy",

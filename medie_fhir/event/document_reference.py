@@ -43,9 +43,12 @@ class EventOptions:
 
     ``preliminary``: a document whose ``docStatus`` is preliminary is processed, and replaced by its later versions
     (``process``), or is no event at all: nothing is read, written or retracted because of it (``skip``).
+    ``server``: the base URL of the server that holds the documents; one named by its URL there is the one named by its
+    id, so that a deletion or replacement by URL finds what was written.
     """
 
     preliminary: Literal["process", "skip"] = "process"
+    server: str | None = None
 
 
 def read(

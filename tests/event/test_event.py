@@ -146,3 +146,32 @@ def test_no_value_is_a_deletion_by_the_key() -> None:
 def test_a_document_in_utf8_with_a_byte_order_mark_is_read() -> None:
     value = b"\xef\xbb\xbf" + json.dumps(SEED["entry"][0]["resource"]).encode()
     assert len(parse_events(value)) == 2
+
+
+SERVER = EventOptions(server="https://ehr.example/fhir/")
+
+
+@pytest.mark.parametrize(
+    ("named", "reference"),
+    [
+        ("https://ehr.example/fhir/DocumentReference/d0", "DocumentReference/d0"),
+        ("https://other.example/fhir/DocumentReference/d0", "https://other.example/fhir/DocumentReference/d0"),
+    ],
+)
+def test_a_document_named_by_its_url_on_the_server_is_the_one_named_by_its_id(named: str, reference: str) -> None:
+    document = copy.deepcopy(SEED["entry"][0]["resource"])
+    document["relatesTo"][0]["target"]["reference"] = named
+    replacing = parse_events(json.dumps(document).encode(), policy=SERVER)
+    deleted = parse_events(None, named.encode(), policy=SERVER)
+    referred = parse_events(json.dumps({"reference": named}).encode(), policy=SERVER)
+    for event in (replacing[-1], *deleted, *referred):
+        assert isinstance(event, NoteEvent)
+        assert event.document.reference == reference
+
+
+def test_a_document_does_not_replace_itself_by_its_url() -> None:
+    document = copy.deepcopy(SEED["entry"][0]["resource"])
+    document["relatesTo"][0]["target"]["reference"] = "https://ehr.example/fhir/DocumentReference/d1"
+    (event,) = parse_events(json.dumps(document).encode(), policy=SERVER)
+    assert isinstance(event, NoteEvent)
+    assert event.kind is EventKind.NOTE
