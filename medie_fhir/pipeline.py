@@ -182,7 +182,7 @@ class Pipeline:
         if standing.knows_newer_than(record.document.version):
             return Published("stale")
         resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
-        standing = await self._with_resources(standing, resources)
+        standing = await self._with_resources(standing)
         bundle = self._assembled(record, resources, standing)
         if bundle is None:
             return Published("empty")
@@ -246,8 +246,7 @@ class Pipeline:
         provenances = await self.target.search("Provenance", {"entity": ours})
         return Standing(copy, tuple(provenances))
 
-    async def _with_resources(self, standing: Standing, kept: list[Json]) -> Standing:
-        rewritten = {f"{r['resourceType']}/{r['id']}" for r in kept}
+    async def _with_resources(self, standing: Standing) -> Standing:
         gate = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def one(reference: str) -> Json | None:
@@ -255,7 +254,7 @@ class Pipeline:
                 resource_type, resource_id = reference.split("/", 1)
                 return await self.target.read(resource_type, resource_id)
 
-        found = await asyncio.gather(*(one(t) for t in targets(standing.provenances) if t not in rewritten))
+        found = await asyncio.gather(*map(one, targets(standing.provenances)))
         return replace(standing, resources=tuple(r for r in found if r is not None))
 
     def _assembled(self, record: ExtractionRecord, resources: list[Json], standing: Standing) -> Json | None:

@@ -199,6 +199,21 @@ async def test_what_others_derived_from_the_same_document_is_left_alone(
     assert current(twin)["theirs"]["verificationStatus"] == confirmed
 
 
+@pytest.mark.parametrize("judgement", ["confirmed", "refuted"])
+async def test_what_a_person_has_judged_is_not_made_a_suggestion_again(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, judgement: str
+) -> None:
+    await through(pipeline, event(COLON))
+    (condition,) = twin.current("Condition")
+    judged = {**condition, "verificationStatus": {"coding": [{"system": VERIFICATION, "code": judgement}]}}
+    await twin.transact(transaction([judged]))
+    for again in (event(COLON), event(COLON + " No fever.", version="2")):
+        await through(pipeline, again)
+        assert current(twin)[condition["id"]]["verificationStatus"] == judged["verificationStatus"]
+    await through(pipeline, event(LUNG, version="3"))  # the note no longer says it
+    assert condition["id"] not in current(twin)
+
+
 async def test_what_another_model_reads_is_another_provenance_and_keeps_the_first(
     pipeline: Pipeline, twin: FhirTwin, event: Event
 ) -> None:

@@ -9,7 +9,7 @@ from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
 from medie_fhir.transaction.identity import device_id, document_id, provenance_id
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
-from medie_fhir.transaction.standing import Standing, retracted
+from medie_fhir.transaction.standing import Standing, decided, retracted
 
 __all__ = ["Work", "assemble", "document_reference", "transaction"]
 
@@ -47,6 +47,7 @@ def assemble(
     """The transaction Bundle for a record, or None where there is nothing to say.
 
     ``resources`` are complete, with their ids. ``copies``: write a copy of the document's metadata and refer to it.
+    One that a person has confirmed, refuted or corrected on the server since is not overwritten with a suggestion.
     """
     document = document_reference(record.document, copies=copies)
     kept = [f"{r['resourceType']}/{r['id']}" for r in resources]
@@ -56,7 +57,8 @@ def assemble(
     entries: list[Json] = []
     if document["reference"] != record.document.reference:
         entries.append(document_copy(record, standing.document))
-    entries.extend(resources)
+    judged = {f"{r['resourceType']}/{r['id']}" for r in standing.resources if decided(r)}
+    entries.extend(r for r, reference in zip(resources, kept, strict=True) if decided(r) or reference not in judged)
     entries.extend(gone)
     if record.outcome is not Outcome.RETRACTED:
         act = Act(work.extraction, work.recorded, document, kept)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from medie_fhir.model import DocumentVersion, Json
 from medie_fhir.transaction.identity import BASE
 
-__all__ = ["VERSION_SYSTEM", "Standing", "retracted", "targets"]
+__all__ = ["VERSION_SYSTEM", "Standing", "decided", "retracted", "targets"]
 
 VERSION_SYSTEM = f"{BASE}/document-version"
+_DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
 _NOT_OURS_TO_RETRACT = frozenset({"DocumentReference", "Device", "Patient", "Encounter", "Provenance"})
 
 
@@ -58,6 +59,12 @@ def _version(provenance: Json) -> DocumentVersion | None:
                 last_updated=identifier.get("period", {}).get("start"),
             )
     return None
+
+
+def decided(resource: Json) -> bool:
+    """Whether a resource says that someone has judged it (Condition.verificationStatus, Observation.status)."""
+    codings = resource.get("verificationStatus", {}).get("coding", ())
+    return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
 
 
 def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:

@@ -1,7 +1,7 @@
 """What stands, and what no longer holds."""
 
 from medie_fhir.model import DocumentVersion, Json
-from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, retracted, targets
+from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, decided, retracted, targets
 
 
 def provenance(version: str | None, last_updated: str | None = None, **more: object) -> Json:
@@ -79,6 +79,14 @@ def test_what_no_longer_holds_is_entered_in_error_and_not_deleted() -> None:
 def test_what_still_holds_or_is_in_error_already_is_left_alone() -> None:
     assert retracted([CONDITION], frozenset({"Condition/c"})) == []
     assert retracted(retracted([CONDITION, OBSERVATION], frozenset()), frozenset()) == []
+
+
+def test_what_we_write_is_decided_by_nobody() -> None:
+    assert not decided(CONDITION)
+    assert not decided(OBSERVATION)
+    assert not any(map(decided, retracted([CONDITION, OBSERVATION], frozenset())))
+    assert decided({**CONDITION, "verificationStatus": {"coding": [{"code": "refuted"}]}})
+    assert decided({**OBSERVATION, "status": "final"})
 
 
 def test_retracting_changes_nothing_of_what_it_was_given() -> None:
