@@ -70,6 +70,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, doing: str) -
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and outcome is None:
         return FhirAnswerInvalid(f"{message}: not a FHIR server's answer; check the base URL")
     kind, advice = _BY_STATUS.get(status, _by_class(status))
+    if kind is FhirRejected and any(part.startswith("missing ") for part in said):
+        advice = ": load what is missing into this server first, then send the record again"
     return kind(message + advice)
 
 

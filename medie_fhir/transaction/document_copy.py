@@ -20,8 +20,7 @@ _STATUS = {
     RetractionReason.REPLACED: "superseded",
 }
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-"""What ``DocumentReference.date`` must be (FHIR R4, datatypes, instant); a server refuses a note's bare day there."""
-_UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+"""What ``DocumentReference.date`` must be (FHIR R4, datatypes, instant); an event may give but the day."""
 
 
 def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
@@ -30,7 +29,9 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
     if record.outcome is Outcome.RETRACTED and record.reason and standing:
         kept = {k: v for k, v in standing.items() if k != "meta"}
         return {**kept, "meta": _META, "status": _STATUS[record.reason]}
-    attachment: Json = {"contentType": record.text.content_type} if record.text else {"extension": [_UNKNOWN]}
+    attachment: Json = {"extension": [_absent("unknown")]}
+    if record.text:
+        attachment = {"contentType": record.text.content_type, "_data": {"extension": [_absent("masked")]}}
     if record.text and record.text.language:
         attachment["language"] = record.text.language
     status = _STATUS[record.reason] if record.reason else "current"
@@ -56,3 +57,8 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
 _META: Json = {
     "tag": [{"system": f"{BASE}/tags", "code": "metadata-copy", "display": "Metadata of a document held elsewhere"}]
 }
+
+
+def _absent(why: str) -> Json:
+    """Why there is no value (FHIR R4, data-absent-reason). With it the copy meets us-core-6, as derivedFrom asks."""
+    return {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": why}

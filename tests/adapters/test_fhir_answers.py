@@ -54,7 +54,10 @@ def test_what_helps_to_find_the_fault_is_told() -> None:
 
     message = str(error_of(400, {}, json.dumps(outcome).encode(), "posting"))
 
-    assert message == "posting: HTTP 400 (processing; HAPI-1094; missing Patient/p9; at Bundle.entry[3].resource)"
+    assert message == (
+        "posting: HTTP 400 (processing; HAPI-1094; missing Patient/p9; at Bundle.entry[3].resource)"
+        ": load what is missing into this server first, then send the record again"
+    )
 
 
 @pytest.mark.parametrize(

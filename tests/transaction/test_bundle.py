@@ -47,7 +47,9 @@ def test_the_copy_holds_no_text_and_no_name(make_record: Any) -> None:
     bundle = put(make_record(), [STAGE])
     assert bundle is not None
     attachment = bundle["entry"][0]["resource"]["content"][0]["attachment"]
-    assert attachment == {"contentType": "text/plain"}
+    assert attachment["contentType"] == "text/plain"
+    assert attachment["_data"]["extension"][0]["valueCode"] == "masked"
+    assert attachment.keys() == {"contentType", "_data"}
 
 
 def test_the_same_work_makes_the_same_bytes(make_record: Any) -> None:
