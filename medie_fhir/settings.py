@@ -8,11 +8,13 @@ the descriptions here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as Unreadable
 
 from medie_fhir.errors import SettingsError
 
@@ -25,6 +27,16 @@ __all__ = [
     "Settings",
     "load_settings",
 ]
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL with http:// or https:// and a host")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class _Part(BaseModel):
@@ -61,7 +73,7 @@ class LoopSettings(_Part):
 class ModelSettings(_Part):
     """The model server."""
 
-    base_url: str | None = Field(
+    base_url: HttpUrl | None = Field(
         default=None,
         description="An OpenAI-compatible server (vLLM) ending in /v1; none: the embedded model is started.",
     )
@@ -75,9 +87,9 @@ class ModelSettings(_Part):
 class FhirSettings(_Part):
     """The FHIR server that is written to, and the one that holds the notes' content."""
 
-    base_url: str = Field(default="http://localhost:8080/fhir", description="The target server's base URL.")
+    base_url: HttpUrl = Field(default="http://localhost:8080/fhir", description="The target server's base URL.")
     token: SecretStr | None = Field(default=None, description="Bearer token for the target server.")
-    source_base_url: str | None = Field(
+    source_base_url: HttpUrl | None = Field(
         default=None, description="The server of Binary and DocumentReference content; none: the target server."
     )
     source_token: SecretStr | None = Field(
@@ -151,12 +163,16 @@ def load_settings(file: Path | None = None) -> Settings:
             values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except OSError as error:
             raise SettingsError(f"{file}: can't be read: {error.strerror}") from None
-        except (yaml.YAMLError, UnicodeDecodeError):
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
             raise SettingsError(f"{file}: is not YAML") from None
         if not isinstance(values, dict):
             raise SettingsError(f"{file}: must be a YAML mapping of settings (see docs/settings.md)")
+        if unknown := [str(name) for name in values if name not in Settings.model_fields]:
+            raise SettingsError(f"{file}: no such settings: {', '.join(unknown)} (see docs/settings.md)")
     try:
         return Settings(**values)
+    except Unreadable as error:  # its text names the part of the settings, and not the value
+        raise SettingsError(f"{error}: lists and mappings are written as JSON in the environment") from None
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(faults)) from None

@@ -29,6 +29,7 @@ INTRODUCTION = """# Settings
 Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting in the environment
 (`MEDIE_KAFKA__BOOTSTRAP_SERVERS`), or in a YAML file named by `--config` or `MEDIE_CONFIG`
 (`kafka: {bootstrap_servers: …}`).
+A list or a mapping is JSON in the environment: `MEDIE_FHIR__ALLOWED_HOSTS='["files.example.org"]'`.
 The environment wins. `medie-fhir doctor` shows whether they work.
 
 | setting | environment | default | meaning |

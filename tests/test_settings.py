@@ -1,0 +1,60 @@
+"""The settings: the environment over one YAML file over the defaults; whatever is wrong with them is told as such."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medie_fhir.errors import SettingsError
+from medie_fhir.settings import load_settings
+
+
+def test_the_environment_wins_over_the_file_setting_by_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("loop: {max_in_flight: 3, drain_seconds: 4}\n", encoding="utf-8")
+    monkeypatch.setenv("MEDIE_LOOP__MAX_IN_FLIGHT", "5")
+    monkeypatch.setenv("MEDIE_FHIR__ALLOWED_HOSTS", '["a", "b"]')
+    settings = load_settings(file)
+    assert (settings.loop.max_in_flight, settings.loop.drain_seconds) == (5, 4)
+    assert settings.fhir.allowed_hosts == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("MEDIE_KAFKA", "secret", "kafka"),
+        ("MEDIE_KAFKA__CLIENT", "{secret", "JSON"),
+        ("MEDIE_FHIR__ALLOWED_HOSTS", "secret,b", "JSON"),
+        ("MEDIE_FHIR__ATTEMPTS", "secret", "fhir.attempts"),
+        ("MEDIE_FHIR__BASE_URL", "secret", "fhir.base_url"),
+        ("MEDIE_FHIR__SOURCE_BASE_URL", "ftp://secret", "fhir.source_base_url"),
+        ("MEDIE_MODEL__BASE_URL", "http://", "model.base_url"),
+    ],
+)
+def test_a_wrong_variable_is_named_without_its_value(
+    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=told) as caught:
+        load_settings()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("kafka: [", "is not YAML"),
+        ("[" * 50_000, "is not YAML"),
+        ("- a", "must be a YAML mapping"),
+        ("1: 2", "no such settings: 1"),
+        ("_env_file: .env", "no such settings: _env_file"),
+        ("kafka: {bootstrp: x}", "kafka.bootstrp"),
+        ("kafka: null", "kafka"),
+    ],
+)
+def test_a_wrong_file_is_told_with_what_is_wrong(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=told):
+        load_settings(file)
