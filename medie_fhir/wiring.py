@@ -18,7 +18,7 @@ from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
-from medie_fhir.errors import InvalidTask, ModelRefused, SettingsError
+from medie_fhir.errors import InvalidMapping, InvalidTask, ModelRefused, SettingsError
 from medie_fhir.event import EventOptions
 from medie_fhir.extraction import Task, load_task
 from medie_fhir.grounding import AlignRules, Cues, load_cues
@@ -55,6 +55,10 @@ class Configuration:
         self.tables: Tables = load_tables(settings.terminology or shipped("mappings", "terminology"))
         path = _named(settings.mapping, "mappings")
         self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.fields)
+        if self.mapping.file.task != self.task.name:
+            raise InvalidMapping(
+                [f"{path.name}: task: made for '{self.mapping.file.task}', and the settings name '{self.task.name}'"]
+            )
 
 
 def configure(settings: Settings) -> Configuration:
@@ -95,7 +99,7 @@ def allowed_hosts(settings: Settings) -> frozenset[str]:
     """The hosts that a content URL may name: the source server's, and those that the settings add."""
     source = settings.fhir.source_base_url or settings.fhir.base_url
     host = urlsplit(source).netloc
-    return settings.fhir.allowed_hosts | ({host} if host else frozenset())
+    return frozenset(name.lower() for name in (*settings.fhir.allowed_hosts, host) if name)
 
 
 @asynccontextmanager

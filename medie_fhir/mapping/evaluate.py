@@ -19,11 +19,12 @@ from fpml import FPMLValidationError, resolve_template
 from medie_fhir.errors import RenderError
 from medie_fhir.model import Json
 
-__all__ = ["compile_expression", "expressions", "resolve"]
+__all__ = ["compile_expression", "expressions", "resolve", "unclosed"]
 
 _PLAIN_PATH = re.compile(r"%\w+(?:\.[a-z_A-Z]\w*)*")
 _EXPRESSION = re.compile(r"\{\{\+?\s*([\s\S]+?)\s*\+?\}\}|\{\[\s*([\s\S]+?)\s*\]\}")
 _BLOCK = re.compile(r"\{%\s*(?:if\s+(.+?)|for\s+(?:\w+\s*,\s*)?\w+\s+in\s+(.+?))\s*%\}")
+_WHOLE_BLOCK = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{\[.*?\]\}")
 _TEMPLATE_MARKS = ("{{", "{[", "{%")
 _TOKEN = re.compile("\ue000(\\d+)\ue001")
 
@@ -41,6 +42,20 @@ def expressions(template: Any, path: tuple[str | int, ...] = ()) -> list[tuple[t
     elif isinstance(template, str):
         found += [(path, a or b) for a, b in _EXPRESSION.findall(template)]
     return found
+
+
+def unclosed(template: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The places of braces that open or close no expression: FPML would write them out as they stand."""
+    if isinstance(template, dict):
+        keys = [(*path, key) for key in template if _stray(_WHOLE_BLOCK.sub("", key))]
+        return keys + [place for key, value in template.items() for place in unclosed(value, (*path, key))]
+    if isinstance(template, list):
+        return [place for index, value in enumerate(template) for place in unclosed(value, (*path, index))]
+    return [path] if isinstance(template, str) and _stray(_EXPRESSION.sub("", template)) else []
+
+
+def _stray(text: str) -> bool:
+    return any(mark in text for mark in (*_TEMPLATE_MARKS, "}}", "]}", "%}"))
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from medie_fhir.errors import InvalidMapping, RenderError
-from medie_fhir.mapping.evaluate import expressions
+from medie_fhir.mapping.evaluate import expressions, unclosed
 from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.render import render
 from medie_fhir.mapping.samples import sample_facts, sample_record
@@ -78,6 +78,10 @@ def _broken_expressions(file: MappingFile, source: Source) -> list[str]:
     found = []
     for index, template in enumerate(file.templates):
         all_of_it = expressions(template.resource, ("templates", index, "resource"))
+        found += [
+            source.fault(place, "a brace of {{ … }}, {[ … ]} or {% … %} has no counterpart")
+            for place in unclosed(template.resource, ("templates", index, "resource"))
+        ]
         if template.when is not None:
             all_of_it.append((("templates", index, "when"), template.when))
         for path, expression in all_of_it:

@@ -25,6 +25,8 @@ class Source:
             mark = getattr(error, "problem_mark", None)
             where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
             raise InvalidMapping([f"{where}: not YAML: {getattr(error, 'problem', 'unreadable')}"]) from None
+        except RecursionError:
+            raise InvalidMapping([f"{name}: not YAML: nested too deeply"]) from None
         if not isinstance(node, yaml.MappingNode):
             raise InvalidMapping(
                 [f"{name}:1: a mapping file is a YAML mapping with name, version, task, policy, templates"]

@@ -98,3 +98,14 @@ def test_all_faults_are_told_at_once() -> None:
 def test_a_loop_variable_is_a_variable() -> None:
     looped = GOOD + '      note:\n        - "{% for e in %fact.evidence %}": {text: "{{ %e.text }}"}\n'
     assert load_mapping(looped, "mine.yaml", FIELDS).file.name == "mine"
+
+
+@pytest.mark.parametrize("broken", ["{{ %fact.value", "%fact.value }}", "{[ %fact.value }}", "{% if %fact %"])
+def test_braces_without_a_counterpart_are_a_fault_and_not_text(broken: str) -> None:
+    (fault,) = faults(GOOD.replace("{{ %fact.value }}", broken))
+    assert fault.startswith("mine.yaml:12:20: templates.0.resource.code.text: ")
+
+
+@pytest.mark.parametrize("brackets", ["[", "{a: "])
+def test_endless_nesting_is_a_fault(brackets: str) -> None:
+    assert faults(brackets * 50_000) == ["mine.yaml: not YAML: nested too deeply"]
