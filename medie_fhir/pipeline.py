@@ -170,8 +170,11 @@ class Pipeline:
         return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=_FACTS)
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
-        """The transaction that a first publishing of the record would post, or None where it says nothing."""
-        return self._assembled(record, self.resources(record, record.produced.at), Standing())
+        """What a first publishing of the record would post, with the Device; or None where the record says nothing."""
+        bundle = self._assembled(record, self.resources(record, record.produced.at), Standing())
+        if bundle is None:
+            return None
+        return bundle | {"entry": transaction([device(record.produced)])["entry"] + bundle["entry"]}
 
     async def publish(self, record: ExtractionRecord) -> Published:
         """Write a record's resources and take back what no longer holds, in one transaction.

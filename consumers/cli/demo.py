@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -51,7 +52,11 @@ def demo(
 ) -> None:
     """Stream the sample notes through everything, on embedded defaults, and show what was written."""
     path = store or Path("medie-demo.sqlite")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        FhirTwin(path).close()
+    except (OSError, sqlite3.Error) as error:
+        raise typer.BadParameter(f"--store {path}: no FHIR store can be kept there: {error}") from None
     logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
     tally = run_async(_demo(path, serve=serve))
     if as_json:
@@ -83,7 +88,8 @@ class Tally:
         count = sum(self.verdicts.values())
         said = outcome.detail or ""
         if said == "written":
-            said = f"{len(facts_of(twin, outcome.document or ''))} resources"
+            count_of = len(facts_of(twin, outcome.document or ""))
+            said = f"{count_of} resource{'' if count_of == 1 else 's'}"
         name = outcome.document or "(no document)"
         out.print(f"{count:3}  {outcome.verdict:<11}  {name:<26}  {said}", highlight=False)
 
@@ -137,7 +143,8 @@ def _settings(base_url: str) -> Settings:
         update={"base_url": base_url, "source_base_url": None, "token": None, "bundles": None}
     )
     model = defaults.model.model_copy(update={"base_url": None})
-    return defaults.model_copy(update={"fhir": fhir, "model": model})
+    loop = defaults.loop.model_copy(update={"drain_seconds": 2.0})  # whoever presses Ctrl-C is not to wait
+    return defaults.model_copy(update={"fhir": fhir, "model": model, "loop": loop})
 
 
 async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -22,6 +23,9 @@ from medie_fhir.wiring import open_pipeline
 
 __all__ = ["extract"]
 
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 §2.24.0.1
+_PATIENT = re.compile(rf"(https?://\S+/)?Patient/{_FHIR_ID.pattern}")
+
 
 def extract(  # noqa: PLR0917 - one parameter an option
     notes: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.", metavar="NOTE")] = None,
@@ -36,6 +40,8 @@ def extract(  # noqa: PLR0917 - one parameter an option
         raise typer.BadParameter("give either notes (text files, or -) or --jsonl FILE")
     if fhir and as_json:
         raise typer.BadParameter("--fhir and --json exclude each other")
+    if not _PATIENT.fullmatch(subject):
+        raise typer.BadParameter("--subject: must be Patient/{id}")
     texts = list(_lines(jsonl) if jsonl else _files(notes or []))
     failed = run_async(_extract(settings_of(config), texts, as_json=as_json, fhir=fhir, subject=subject))
     if failed:
@@ -58,15 +64,27 @@ def _files(names: list[str]) -> Iterator[tuple[str, str]]:
 def _lines(file: Path) -> Iterator[tuple[str, str]]:
     try:
         content = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{file}: can't be read as UTF-8: {type(error).__name__}") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file}: is not UTF-8 text") from None
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
-            try:
-                note = json.loads(line)
-                yield str(note["id"]), str(note["text"])
-            except (ValueError, KeyError, TypeError):
-                raise typer.BadParameter(f'{file}:{number}: is not a {{"id", "text"}} object') from None
+            match _json(line):
+                case {"id": str() | int() as name, "text": str(text)} if not isinstance(name, bool):
+                    yield str(name), text
+                case _:
+                    raise typer.BadParameter(f'{file}:{number}: is not a {{"id", "text"}} object of strings')
+
+
+def _json(line: str) -> object:
+    """The line's value, or None where it is no JSON, nested without end, or holds half a surrogate pair."""
+    try:
+        value: object = json.loads(line)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json: bool, fhir: bool, subject: str) -> int:
@@ -90,9 +108,16 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json:
 
 
 async def _record(pipeline: Pipeline, name: str, text: str, subject: str) -> ExtractionRecord:
-    reference = "DocumentReference/" + (re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")[:64] or "note")
-    document = DocumentInfo(reference=reference, status="current", subject={"reference": subject})
-    return await pipeline.extract_text(document, note_text(text))
+    document = DocumentInfo(reference=_reference(name), status="current", subject={"reference": subject})
+    return await pipeline.extract_text(document, note_text(text, limits=pipeline.options.limits))
+
+
+def _reference(name: str) -> str:
+    """A note's reference: its name; where that is no FHIR id, what is left of it and a digest that tells it apart."""
+    if _FHIR_ID.fullmatch(name):
+        return f"DocumentReference/{name}"
+    left = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")[:40] or "note"
+    return f"DocumentReference/{left}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _print(pipeline: Pipeline, name: str, record: ExtractionRecord, *, as_json: bool, fhir: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.document import check_url, choose, inline
@@ -24,6 +24,7 @@ from medie_fhir.wiring import allowed_hosts, open_pipeline
 __all__ = ["inspect"]
 
 _COLUMNS = ("file", "outcome", "class", "document", "content_type", "characters", "sha256")
+_SHOWN = ("file", "outcome", "document", "what")  # the table's; the others are in --json
 
 
 def inspect(
@@ -37,7 +38,7 @@ def inspect(
 
 
 async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetch: bool) -> None:
-    table = Table(*_COLUMNS)
+    table = Table(*(Column(name, overflow="fold") for name in _SHOWN))
     async with AsyncExitStack() as stack:
         pipeline = await stack.enter_async_context(open_pipeline(settings, with_model=False))
         hosts = allowed_hosts(settings)
@@ -46,7 +47,7 @@ async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetc
                 if as_json:
                     typer.echo(json.dumps(line, ensure_ascii=False))
                 else:
-                    table.add_row(*("" if line.get(c) is None else str(line[c]) for c in _COLUMNS))
+                    table.add_row(*(str(line.get(c) or "") for c in _SHOWN[:-1]), _what(line))
     if not as_json:
         out.print(table)
 
@@ -62,6 +63,14 @@ async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch
     for event in events:
         if not _is_replaced(event):
             yield blank | await _outcome(pipeline, event, hosts, fetch=fetch) | _replaces(events, event)
+
+
+def _what(line: Json) -> str:
+    """A line in words: why it is no note, or what was read, and what it takes the place of."""
+    read = f"{line['characters']} characters of {line['content_type']}" if line["outcome"] == "note" else ""
+    why = ": ".join(str(line[key]) for key in ("class", "reason") if line.get(key))
+    replaced = f"replaces {', '.join(line['replaces'])}" if line.get("replaces") else ""
+    return "; ".join(filter(None, (read, why, replaced)))
 
 
 def _is_replaced(event: NoteEvent | EventError) -> bool:

@@ -35,7 +35,7 @@ def check(
     except InvalidMapping as error:
         for fault in error.faults:
             err.print(fault, highlight=False, soft_wrap=True)
-        err.print(f"{len(error.faults)} faults", highlight=False)
+        err.print(f"faults: {len(error.faults)}", highlight=False)
         raise typer.Exit(1) from None
     made = ", ".join(sorted({str(t.resource["resourceType"]) for t in mapping.file.templates}))
     out.print(f"{mapping.label}: {len(mapping.file.templates)} templates, makes {made}: ok", highlight=False)

@@ -42,8 +42,9 @@ def fields_view(facts: Iterable[CodedFact], fields: Sequence[str]) -> Json:
 def note_table(title: str, facts: Iterable[CodedFact], fields: Sequence[str]) -> Table:
     """A table of one note's facts: first what may be written, with its code and its place, then what is held back."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, expand=True)
-    for column, ratio in (("field", 3), ("value", 5), ("code", 6), ("place in the note", 4), ("sure", 1)):
+    for column, ratio in (("field", 3), ("value", 5), ("code", 6), ("place", 4)):
         table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    table.add_column("sure", no_wrap=True)
     rows = sorted(facts, key=lambda coded: fields.index(coded.fact.field))
     for coded in (row for row in rows if row.written):
         fact, main = coded.fact, coded.concept.main

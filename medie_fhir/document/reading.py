@@ -51,9 +51,9 @@ def read_text(attachment: Attachment, data: bytes, limits: TextLimits, served_ty
     return _read(source, family_of(label), limits, language)
 
 
-def note_text(text: str, *, content_type: str = "text/plain") -> NoteText:
-    """The same for a text that is in hand, within the default limits. Raises as :func:`read_text`."""
-    return _read(text, family_of(content_type), _DEFAULT, None)
+def note_text(text: str, *, content_type: str = "text/plain", limits: TextLimits = _DEFAULT) -> NoteText:
+    """The same for a text that is in hand. Raises as :func:`read_text`."""
+    return _read(text, family_of(content_type), limits, None)
 
 
 def _read(source: str, label: Family, limits: TextLimits, language: str | None) -> NoteText:

@@ -126,6 +126,8 @@ def test_a_text_in_hand_goes_the_same_way() -> None:
         note_text(" ")
     with pytest.raises(UndecodableText):
         note_text("\ud800")
+    with pytest.raises(ContentTooLarge):
+        note_text(NOTE, limits=TextLimits(max_characters=3))
 
 
 @given(

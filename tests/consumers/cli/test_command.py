@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -164,8 +165,12 @@ def test_extract_reads_standard_input_and_prints_a_bundle(run: Run) -> None:
     told = run("extract", "-", "--fhir", stdin=NOTE)
     assert told.returncode == 0, told.stderr
     bundle = json.loads(told.stdout)
-    kinds = {e["resource"]["resourceType"] for e in bundle["entry"]}
-    assert {"Condition", "DocumentReference", "Provenance"} <= kinds
+    written = {f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in bundle["entry"]}
+    assert {"Condition", "Device", "DocumentReference", "Provenance"} == {name.split("/")[0] for name in written} - {
+        "Observation"
+    }
+    named = set(re.findall(r'"reference": "((?!Patient/)[^"]+)"', told.stdout))
+    assert named <= written  # but for the patient, nothing is asked of the server that it is posted to
 
 
 @pytest.mark.model
@@ -179,3 +184,48 @@ def test_the_demo_does_what_the_readme_says_and_done_again_changes_nothing(run: 
     assert tally["new_versions"] > tally["resources"] > 50
     again = json.loads(run("demo", "--store", "s.sqlite", "--json").stdout.splitlines()[-1])
     assert (again["new_versions"], again["resources"]) == (0, tally["resources"])
+
+
+def test_what_people_see_of_an_event_says_why_and_hides_nothing(run: Run, tmp_path: Path) -> None:
+    identifier = [{"system": "urn:x", "value": "[/b]"}]
+    (tmp_path / "note.json").write_text(document(id=None, identifier=identifier), encoding="utf-8")
+    (tmp_path / "bad.json").write_text(document(subject=None), encoding="utf-8")
+    told = run("inspect", "note.json", "bad.json")
+    assert told.returncode == 0, told.stderr
+    assert "urn:x|[/b]" in told.stdout
+    assert f"{len(NOTE)} characters of text/plain" in told.stdout
+    assert "NoSubject: subject is missing" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "null",
+        '{"id": "a"}',
+        '{"id": "a", "text": null}',
+        '{"id": {}, "text": "x"}',
+        '{"id": "\\ud800", "text": "x"}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_note_is_wrong_use_and_named(run: Run, tmp_path: Path, line: str) -> None:
+    (tmp_path / "notes.jsonl").write_text(f'{{"id": 1, "text": "x"}}\n{line}\n', encoding="utf-8")
+    told = run("extract", "--jsonl", "notes.jsonl", "--json")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "notes.jsonl:2" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_subject_that_is_no_patient_is_wrong_use(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text(NOTE, encoding="utf-8")
+    assert run("extract", "note.txt", "--fhir", "--subject", "Group/1").returncode == 2
+
+
+@pytest.mark.parametrize("store", ["notes.txt", ".", "notes.txt/s.sqlite"])
+def test_a_store_that_can_not_be_one_is_wrong_use(run: Run, tmp_path: Path, store: str) -> None:
+    (tmp_path / "notes.txt").write_text("this is no database, and is long enough to be taken for one" * 9)
+    told = run("demo", "--store", store)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "no FHIR store can be kept there" in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
