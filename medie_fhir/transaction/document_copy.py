@@ -19,6 +19,16 @@ _STATUS = {
     RetractionReason.SUPERSEDED: "superseded",
     RetractionReason.REPLACED: "superseded",
 }
+# For a sender that gives none: US Core asks for both, and an mCODE stage for a US Core document behind derivedFrom.
+_TYPE_UNKNOWN = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}]}
+_NOTE = {
+    "coding": [
+        {
+            "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+            "code": "clinical-note",
+        }
+    ]
+}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 """What ``DocumentReference.date`` must be (FHIR R4, datatypes, instant); an event may give but the day."""
 
@@ -37,8 +47,8 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
     status = _STATUS[record.reason] if record.reason else "current"
     optional = {
         "docStatus": document.doc_status,
-        "type": document.type,
-        "category": list(document.category),
+        "type": document.type or _TYPE_UNKNOWN,
+        "category": list(document.category) or [_NOTE],
         "subject": document.subject,
         "date": document.date if _INSTANT.fullmatch(document.date or "") else None,
         "context": {"period": document.period} if document.period else None,

@@ -126,6 +126,18 @@ def test_the_copy_has_the_date_only_where_it_is_the_instant_that_r4_asks_for(
     assert bundle["entry"][0]["resource"].get("date") == (date if kept else None)
 
 
+def test_the_copy_has_a_type_and_a_category_where_the_sender_gives_none(make_record: Any) -> None:
+    record = make_record()
+    own = {"coding": [{"system": "http://loinc.org", "code": "11506-3"}]}
+    told = record.model_copy(update={"document": record.document.model_copy(update={"type": own, "category": (own,)})})
+    for of, type_, category in ((record, "UNK", "clinical-note"), (told, "11506-3", "11506-3")):
+        bundle = put(of, [STAGE])
+        assert bundle is not None
+        copy = bundle["entry"][0]["resource"]
+        assert copy["type"]["coding"][0]["code"] == type_
+        assert [c["coding"][0]["code"] for c in copy["category"]] == [category]
+
+
 def test_a_device_without_an_adapter_has_no_empty_list_of_versions(make_record: Any) -> None:
     produced = make_record().produced
     assert [v["type"]["text"] for v in device(produced)["version"]] == ["adapter"]
