@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from enum import IntEnum
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -81,6 +82,9 @@ def exit_code(error: MedieError) -> Exit:
 
 def main() -> None:
     """Run the command. An error of ours is one clear line; of any other the text is left out: it may hold a note's."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a character that the terminal's encoding lacks must not end the command
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MedieError as error:

@@ -229,3 +229,11 @@ def test_a_store_that_can_not_be_one_is_wrong_use(run: Run, tmp_path: Path, stor
     assert (told.returncode, told.stdout) == (2, "")
     assert "no FHIR store can be kept there" in " ".join(told.stderr.split())
     assert "Traceback" not in told.stderr
+
+
+def test_a_terminal_that_lacks_a_character_gets_its_number(run: Run, tmp_path: Path) -> None:
+    identifier = [{"system": "urn:x", "value": "Ω"}]
+    (tmp_path / "note.json").write_text(document(id=None, identifier=identifier), encoding="utf-8")
+    told = run("inspect", "note.json", env={"PYTHONIOENCODING": "latin-1"})
+    assert (told.returncode, told.stderr) == (0, "")
+    assert r"urn:x|\u03a9" in told.stdout
