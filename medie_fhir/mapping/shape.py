@@ -21,11 +21,24 @@ _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confir
 _VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueRatio", "valueBoolean", "valueInteger")
 _TUMOUR_MARKER_VALUES = frozenset({"valueQuantity", "valueCodeableConcept", "valueString", "valueRatio"})
 _HGVS_COMPONENTS = frozenset({"48005-3", "81290-9", "48004-6"})
+_RETRACTABLE = frozenset(
+    """
+    CarePlan CareTeam ClinicalImpression Communication CommunicationRequest Composition Condition Consent DetectedIssue
+    Device DeviceRequest DeviceUseStatement DiagnosticReport FamilyMemberHistory Flag GuidanceResponse ImagingStudy
+    Immunization List Media Medication MedicationAdministration MedicationDispense MedicationRequest
+    MedicationStatement NutritionOrder Observation Procedure QuestionnaireResponse RequestGroup RiskAssessment
+    ServiceRequest Specimen Substance SupplyRequest Task VisionPrescription
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+"""The types of R4 whose ``status`` (a Condition's ``verificationStatus``) can be ``entered-in-error``."""
 
 
 def faults(resource: Json) -> list[str]:
     """What is wrong with a resource's shape, in words without its values; empty where nothing is."""
-    found = list(_RULES.get(resource.get("resourceType", ""), _nothing)(resource))
+    kind = resource.get("resourceType", "")
+    found = list(_RULES.get(kind, _nothing)(resource))
+    if kind not in _RETRACTABLE:
+        found.append("a resource of this type has no status entered-in-error, and could never be taken back")
     for profile in resource.get("meta", {}).get("profile", ()):
         found += _PROFILES.get(profile.removeprefix(MCODE), _nothing)(resource)
     return found

@@ -78,3 +78,8 @@ def test_good_ones_have_no_faults() -> None:
 def test_each_rule_finds_what_breaks_it(resource: Json, changes: Json, word: str) -> None:
     broken = deepcopy(resource) | changes
     assert any(word in fault for fault in faults(broken)), faults(broken)
+
+
+@pytest.mark.parametrize("kind", ["AllergyIntolerance", "BodyStructure", "Goal", "Patient"])
+def test_what_could_never_be_taken_back_is_refused(kind: str) -> None:
+    assert any("taken back" in fault for fault in faults({"resourceType": kind}))
