@@ -42,10 +42,13 @@ from medie_fhir.transaction import (
     Standing,
     Work,
     assemble,
+    count_in_error,
     device,
     document_id,
     document_reference,
+    identifier_token,
     identify,
+    named_by,
     targets,
     transaction,
 )
@@ -181,6 +184,7 @@ class Pipeline:
 
         Raises RenderError, FhirError.
         """
+        record = await self._by_id(record)
         standing = await self._standing(record.document)
         if standing.knows_newer_than(record.document.version):
             return Published("stale")
@@ -193,7 +197,7 @@ class Pipeline:
             await self._ensure_device(record.produced)
         await self.target.transact(bundle)
         outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
-        return Published(outcome, len(resources), _count_in_error(bundle))
+        return Published(outcome, len(resources), count_in_error(bundle))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -237,6 +241,14 @@ class Pipeline:
         return ExtractionRecord(
             document=event.document, produced=produced, outcome=Outcome.RETRACTED, reason=event.reason
         )
+
+    async def _by_id(self, record: ExtractionRecord) -> ExtractionRecord:
+        """A retraction of a document that an identifier names, as one of the only document that we know to have it."""
+        document = record.document
+        if record.outcome is not Outcome.RETRACTED or (token := identifier_token(document)) is None:
+            return record
+        named = named_by(await self.target.search("DocumentReference", {"identifier": token}), document)
+        return record.model_copy(update={"document": document.model_copy(update={"reference": named})})
 
     async def _standing(self, document: DocumentInfo) -> Standing:
         """What earlier work left on the server for the document; on the live path that is one read, of nothing."""
@@ -285,14 +297,3 @@ def _record(
         facts=facts,
         usage=reading.usage,
     )
-
-
-def _count_in_error(bundle: Json) -> int:
-    """How many resources a Bundle takes back, not counting the copy of the document."""
-    taken_back = 0
-    for entry in bundle["entry"]:
-        resource: Json = entry["resource"]
-        verification = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
-        if resource["resourceType"] != "DocumentReference":
-            taken_back += "entered-in-error" in (resource.get("status"), verification)
-    return taken_back

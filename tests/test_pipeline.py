@@ -181,6 +181,17 @@ async def test_a_document_that_replaces_another_takes_back_the_other(
     assert shown(twin) == {"colon adenocarcinoma", "III"}
 
 
+async def test_a_document_that_is_replaced_by_its_identifier_is_the_one_that_came_with_an_id(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    named = {"system": "urn:ehr", "value": "A,1"}
+    await through(pipeline, event(LUNG, "old", identifier=[named]))
+    replaces = [{"code": "replaces", "target": {"identifier": named}}]
+    done = await through(pipeline, event(COLON, "new", "2", relatesTo=replaces))
+    assert done[1] == Published("retracted", 0, 4)
+    assert shown(twin) == {"colon adenocarcinoma", "III"}
+
+
 async def test_what_others_derived_from_the_same_document_is_left_alone(
     configuration: Configuration, model: Any, twin: FhirTwin, event: Event
 ) -> None:

@@ -1,7 +1,8 @@
 """Station: resources → one idempotent transaction, with identity, provenance and retractions."""
 
-from medie_fhir.transaction.bundle import Work, assemble, document_reference, transaction
+from medie_fhir.transaction.bundle import Work, assemble, count_in_error, document_reference, transaction
 from medie_fhir.transaction.identity import BASE, document_id
+from medie_fhir.transaction.known import identifier_token, named_by
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
 from medie_fhir.transaction.standing import Standing, targets
@@ -11,10 +12,13 @@ __all__ = [
     "Standing",
     "Work",
     "assemble",
+    "count_in_error",
     "device",
     "document_id",
     "document_reference",
+    "identifier_token",
     "identify",
+    "named_by",
     "targets",
     "transaction",
 ]

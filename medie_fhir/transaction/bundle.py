@@ -11,7 +11,7 @@ from medie_fhir.transaction.identity import device_id, document_id, provenance_i
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
 from medie_fhir.transaction.standing import Standing, decided, retracted
 
-__all__ = ["Work", "assemble", "document_reference", "transaction"]
+__all__ = ["Work", "assemble", "count_in_error", "document_reference", "transaction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +99,14 @@ def transaction(resources: Sequence[Json]) -> Json:
             {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
         ],
     }
+
+
+def count_in_error(bundle: Json) -> int:
+    """How many resources a Bundle takes back, not counting the copy of the document."""
+    taken_back = 0
+    for entry in bundle["entry"]:
+        resource: Json = entry["resource"]
+        verification = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
+        if resource["resourceType"] != "DocumentReference":
+            taken_back += "entered-in-error" in (resource.get("status"), verification)
+    return taken_back
