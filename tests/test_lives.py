@@ -1,0 +1,111 @@
+"""The life of a document, in whatever order and however often its events come: its newest version is what holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.model import Json, NoteEvent
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import Configuration, assemble_pipeline
+
+LUNG, COLON, NOTHING = "Lung adenocarcinoma, stage IV.", "Colon adenocarcinoma, stage III.", "A torn meniscus."
+SAID = {
+    "Lung adenocarcinoma": {"cancer_type": "lung adenocarcinoma", "stage": "IV"},
+    "Colon adenocarcinoma": {"cancer_type": "colon adenocarcinoma", "stage": "III"},
+}
+HOLDS = {LUNG: {"lung adenocarcinoma", "IV"}, COLON: {"colon adenocarcinoma", "III"}, NOTHING: set[str]()}
+Step = tuple[bytes | None, bytes | None, int, set[str]]  # value, key, Kafka's time, and what then holds of the document
+
+MARKS = st.sampled_from([LUNG, COLON, "entered-in-error", "superseded", "replaced"])
+LEAVES_NO_MARK = st.sampled_from([NOTHING, "deleted"])  # where nothing is known of the document (ADR 0005)
+
+
+@st.composite
+def in_any_order(draw: st.DrawFn) -> tuple[list[str], list[int]]:
+    """What happened to a document, in order; and the order in which its events come, some of them twice."""
+    life = draw(st.lists(MARKS, min_size=1, max_size=4))
+    comes = draw(st.permutations(range(len(life))))
+    return life, [*comes, *draw(st.lists(st.sampled_from(comes), max_size=2))]
+
+
+@st.composite
+def rewound(draw: st.DrawFn) -> tuple[list[str], list[int]]:
+    """The same of a consumer that reads a partition, and again from somewhere on."""
+    life = draw(st.lists(MARKS | LEAVES_NO_MARK, min_size=1, max_size=5))
+    return life, [*range(len(life)), *range(draw(st.integers(0, len(life))), len(life))]
+
+
+def step(what: str, number: int, event: Callable[..., bytes]) -> Step:
+    """The event that tells the ``number``-th thing that happened to the document d1."""
+    version = str(number + 1)
+    if what in HOLDS:
+        return event(what, version=version), None, 0, HOLDS[what]
+    if what == "deleted":
+        when = datetime(2026, 1, number + 1, 9, tzinfo=UTC)
+        return None, b"DocumentReference/d1", int(when.timestamp() * 1000), set()
+    if what == "replaced":
+        by = [{"code": "replaces", "target": {"reference": "DocumentReference/d1"}}]
+        return event(NOTHING, f"by-{version}", version, relatesTo=by), None, 0, set()
+    return event(LUNG, version=version, status=what), None, 0, set()
+
+
+def holding(twin: FhirTwin) -> dict[str, set[str]]:
+    """The words of what holds, by the copy of the document that said it."""
+    found: dict[str, set[str]] = {}
+    for resource in (*twin.current("Condition"), *twin.current("Observation")):
+        verified = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
+        if "entered-in-error" not in (resource.get("status"), verified):
+            said = resource.get("valueCodeableConcept") or resource["code"]
+            found.setdefault(resource["meta"]["source"].partition("#")[0], set()).add(said["text"])
+    return found
+
+
+@given(life=in_any_order() | rewound())
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture
+    ],  # the event builder and the scripted model keep nothing
+)
+def test_in_whatever_order_its_events_come_the_newest_version_holds_and_another_document_is_untouched(
+    life: tuple[list[str], list[int]], configuration: Configuration, model: Any, event: Callable[..., bytes]
+) -> None:
+    model.script = SAID
+    happened = [step(what, number, event) for number, what in enumerate(life[0])]
+
+    async def lived() -> dict[str, set[str]]:
+        twin = FhirTwin()
+        await twin.transact(bundle_of({"resourceType": "Patient", "id": "p1"}))
+        pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+
+        async def through(value: bytes | None, key: bytes | None = None, ms: int = 0) -> None:
+            for each in await pipeline.events(value, key, timestamp_ms=ms):
+                assert isinstance(each, NoteEvent)
+                await pipeline.publish(await pipeline.extract(each))
+
+        await through(event(LUNG, "other"))
+        for number in life[1]:
+            await through(*happened[number][:3])
+        versions = twin.count_versions()
+        for number in life[1]:
+            await through(*happened[number][:3])
+        assert twin.count_versions() == versions, "done again, something changed"
+        return holding(twin)
+
+    held = asyncio.run(lived())
+    expected = [HOLDS[LUNG], *([happened[-1][3]] if happened[-1][3] else [])]
+    assert sorted(map(sorted, held.values())) == sorted(map(sorted, expected))
+
+
+def bundle_of(resource: Json) -> Json:
+    """A transaction that puts one resource."""
+    request = {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}
+    return {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": resource, "request": request}]}
