@@ -191,6 +191,23 @@ def ids(target: Target) -> dict[str, str]:
     return {name: target.id(name) for name in "pcovsd"}
 
 
+@pytest.mark.parametrize(
+    ("sought", "finds"),
+    [
+        (SYSTEM + r"|\|{p}", 1),
+        (SYSTEM + "||{p}", 1),
+        (r"\|{p}", 1),
+        ("|{p}", 0),
+        (r"|\|{p}", 0),
+    ],
+)
+async def test_a_bar_in_a_value_is_found_escaped_or_after_the_first(target: Target, sought: str, finds: int) -> None:
+    barred = [{"system": SYSTEM, "value": f"|{target.id('p')}"}]
+    await target.server.transact(puts([patient(target) | {"identifier": barred}]))
+
+    assert len(await target.server.search("Patient", {"identifier": sought.format(**ids(target))})) == finds
+
+
 async def test_a_search_gives_all_pages_in_one_order(target: Target) -> None:
     many = [condition(target, f"c{number:02}") for number in range(23)]
     await target.server.transact(puts([patient(target), *many]))

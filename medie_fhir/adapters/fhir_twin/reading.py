@@ -59,8 +59,9 @@ def _matched(store: Store, resource_type: str, name: str, value: str) -> set[str
 
 
 def _token(store: Store, resource_type: str, known: Parameter, text: str, _modifier: str) -> list[str]:
-    """``code``, ``system|code``, ``|code`` (without system), ``system|``."""
-    system, bar, code = text.rpartition("|")
+    """``code``, ``system|code``, ``|code`` (without system), ``system|``; a bar of the code's own may be escaped."""
+    system, *rest = re.split(r"(?<!\\)\|", text, maxsplit=1)
+    bar, code = bool(rest), (rest[0] if rest else system).replace(r"\|", "|")
     if bar and not code:
         return store.found_in_system(resource_type, known.name, system)
     hits = store.found(resource_type, known.name, code)
