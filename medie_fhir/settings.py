@@ -7,6 +7,7 @@ the descriptions here.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -169,6 +170,7 @@ def load_settings(file: Path | None = None) -> Settings:
             raise SettingsError(f"{file}: must be a YAML mapping of settings (see docs/settings.md)")
         if unknown := [str(name) for name in values if name not in Settings.model_fields]:
             raise SettingsError(f"{file}: no such settings: {', '.join(unknown)} (see docs/settings.md)")
+    _refuse_unknown_variables()
     try:
         return Settings(**values)
     except Unreadable as error:  # its text names the part of the settings, and not the value
@@ -176,3 +178,11 @@ def load_settings(file: Path | None = None) -> Settings:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(faults)) from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A typing error in a variable's name must not leave a default in force in silence."""
+    given = [name for name in os.environ if name.startswith("MEDIE_") and not name.startswith("MEDIE_TEST_")]
+    known = {f"MEDIE_{name.upper()}" for name in Settings.model_fields} | {"MEDIE_HOME", "MEDIE_CONFIG"}
+    if unknown := sorted(name for name in given if name.upper().split("__")[0] not in known):
+        raise SettingsError(f"no such settings: {', '.join(unknown)} (see docs/settings.md)")

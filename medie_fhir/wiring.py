@@ -28,7 +28,17 @@ from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelReq
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
 
-__all__ = ["Configuration", "SystemClock", "allowed_hosts", "configure", "open_model", "open_pipeline", "open_target"]
+__all__ = [
+    "Configuration",
+    "SystemClock",
+    "allowed_hosts",
+    "assemble_pipeline",
+    "configure",
+    "open_model",
+    "open_pipeline",
+    "open_source",
+    "open_target",
+]
 
 
 _EMBEDDED_TIMEOUT_SECONDS = 600.0  # it takes one request at a time, on a machine that may be busy with others
@@ -140,7 +150,8 @@ async def open_target(settings: Settings) -> AsyncIterator[FhirServer]:
 
 
 @asynccontextmanager
-async def _open_source(settings: Settings) -> AsyncIterator[FhirServer]:
+async def open_source(settings: Settings) -> AsyncIterator[FhirServer]:
+    """The FHIR server that holds the notes' content: the target, where the settings name no other."""
     fhir = settings.fhir
     url, token = (fhir.source_base_url, fhir.source_token) if fhir.source_base_url else (fhir.base_url, fhir.token)
     async with _fhir(settings, url, token) as server:
@@ -172,7 +183,7 @@ async def open_pipeline(settings: Settings, *, with_model: bool = True) -> Async
     configuration = configure(settings)
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(open_target(settings))
-        source = await stack.enter_async_context(_open_source(settings))
+        source = await stack.enter_async_context(open_source(settings))
         model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
         yield assemble_pipeline(settings, configuration, model=model, source=source, target=target)
 

@@ -30,6 +30,8 @@ def test_the_environment_wins_over_the_file_setting_by_setting(tmp_path: Path, m
         ("MEDIE_FHIR__BASE_URL", "secret", "fhir.base_url"),
         ("MEDIE_FHIR__SOURCE_BASE_URL", "ftp://secret", "fhir.source_base_url"),
         ("MEDIE_MODEL__BASE_URL", "http://", "model.base_url"),
+        ("MEDIE_MAPING", "secret", "no such settings: MEDIE_MAPING"),
+        ("MEDIE_KAFAK__GROUP", "secret", "no such settings: MEDIE_KAFAK__GROUP"),
     ],
 )
 def test_a_wrong_variable_is_named_without_its_value(

@@ -37,6 +37,11 @@ from medie_fhir.wiring import open_pipeline
 __all__ = ["demo"]
 
 _SHOWN = "DocumentReference/note-01"
+_SAYS = {
+    "empty": "no facts to write",
+    "stale": "a newer version is already known",
+    "retracted": "nothing of it holds any more",
+}
 _INPUT_ERRORS = frozenset(
     kind.__name__ for base in (EventError, DocumentError) for kind in (base, *base.__subclasses__())
 )
@@ -86,8 +91,8 @@ class Tally:
         self.verdicts[Verdict.DEAD_LETTER if dead else outcome.verdict] += 1
         self.refused += dead and outcome.detail in _INPUT_ERRORS
         count = sum(self.verdicts.values())
-        said = outcome.detail or ""
-        if said == "written":
+        said = _SAYS.get(outcome.detail or "", outcome.detail or "")
+        if outcome.detail == "written":
             count_of = len(facts_of(twin, outcome.document or ""))
             said = f"{count_of} resource{'' if count_of == 1 else 's'}"
         name = outcome.document or "(no document)"

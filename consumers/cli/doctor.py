@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.errors import MedieError, ModelRefused
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import configure, open_model, open_target
+from medie_fhir.wiring import configure, open_model, open_source, open_target
 
 __all__ = ["doctor"]
 
@@ -27,6 +28,7 @@ def doctor(
 ) -> None:
     """Check Kafka, the FHIR server, the model, the mapping: reachable, version, fit, and what to do."""
     settings = settings_of(config)
+    logging.disable()  # each check has its own line, which says it all
     results = run_async(_all(settings))
     if as_json:
         for name, ok, found in results:
@@ -46,6 +48,7 @@ async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
         "mapping": _mapping,
         "kafka": _kafka,
         "fhir server": _fhir,
+        **({"source server": _source} if settings.fhir.source_base_url else {}),
         "model": _model,
         "adapter": _adapter,
     }
@@ -82,6 +85,12 @@ async def _fhir(settings: Settings) -> str:
     named = " ".join(filter(None, (software.get("name"), software.get("version")))) or "unnamed"
     fit = f"lacks {', '.join(missing)}" if missing else "fit"
     return f"{where}: {named}, FHIR {version}, {fit}"
+
+
+async def _source(settings: Settings) -> str:
+    async with open_source(settings) as source:
+        statement = await source.capabilities()
+    return f"{settings.fhir.source_base_url}: FHIR {statement.get('fhirVersion', 'unknown')}"
 
 
 def _missing(statement: dict[str, Any]) -> list[str]:

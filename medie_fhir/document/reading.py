@@ -57,6 +57,8 @@ def note_text(text: str, *, content_type: str = "text/plain", limits: TextLimits
 
 
 def _read(source: str, label: Family, limits: TextLimits, language: str | None) -> NoteText:
+    if "\0" in source:
+        raise UndecodableText("the text holds NUL characters: it was damaged, or is no text")
     content_type, reader = shape_of(source, label)
     text, offsets = reader(source)
     if not text.strip():

@@ -19,6 +19,8 @@ def read(value: Json, source: str | None) -> NoteEvent:
     if found is None:
         raise UnknownEventShape("reference is not of the form DocumentReference/{id}")
     reference, kind, version = found
+    if "@" in reference:
+        raise UnknownEventShape("a reference by a URL with a user name: where to log in is the settings' to say")
     if kind != "DocumentReference":
         raise UnknownEventShape(f"a reference to a {kind}, not to a DocumentReference")
     info = DocumentInfo(reference=reference, version=DocumentVersion(version_id=version), source=source)

@@ -1,4 +1,4 @@
-"""The tables as built: needs the archives of the sources, in the folder that MEDIE_TERMINOLOGY_SOURCES names."""
+"""The tables as built: needs the archives of the sources, in the folder that MEDIE_TEST_TERMINOLOGY names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_terminology.py"
-SOURCES = os.environ.get("MEDIE_TERMINOLOGY_SOURCES")
+SOURCES = os.environ.get("MEDIE_TEST_TERMINOLOGY")
 
 
-@pytest.mark.skipif(not SOURCES, reason="MEDIE_TERMINOLOGY_SOURCES is not set")
+@pytest.mark.skipif(not SOURCES, reason="MEDIE_TEST_TERMINOLOGY is not set")
 def test_the_committed_tables_are_those_that_the_sources_give() -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, str(SOURCES), "--check"], capture_output=True, text=True, check=False

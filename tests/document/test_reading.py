@@ -101,6 +101,7 @@ def test_what_holds_nothing_to_read_is_skipped(data: bytes, reason: str) -> None
         (b"abc", {"size": 4}, SizeMismatch),
         (b"abc", {"hash": base64.b64encode(b"x" * 20).decode()}, HashMismatch),
         (b"\x80\x81\x00\x01", {}, UndecodableText),
+        (b"stage III\x00B", {}, UndecodableText),
         (b"<!DOCTYPE html [<!ENTITY a 'b'>]><p>&a;</p>", {}, MalformedMarkup),
     ],
 )
@@ -117,6 +118,11 @@ def test_size_and_hash_of_the_packed_or_the_unpacked_content_are_right() -> None
 
 def test_a_language_that_is_none_is_left_out() -> None:
     assert read(b"Tumor", language="the language of Jane Roe").language is None
+
+
+def test_a_text_in_hand_with_a_nul_is_refused_too() -> None:
+    with pytest.raises(UndecodableText):
+        note_text("stage III\0B")
 
 
 def test_a_text_in_hand_goes_the_same_way() -> None:

@@ -25,7 +25,17 @@ def test_a_reference_names_a_document_to_read(parse: Any, written: str, referenc
 
 
 @pytest.mark.parametrize(
-    "written", [None, 1, "", "Patient/1", "DocumentReference/", "DocumentReference/a/b", "Jane Roe"]
+    "written",
+    [
+        None,
+        1,
+        "",
+        "Patient/1",
+        "DocumentReference/",
+        "DocumentReference/a/b",
+        "Jane Roe",
+        "https://roe:Roe@ehr.example/DocumentReference/1",
+    ],
 )
 def test_another_reference_is_refused_without_being_told(parse: Any, written: object) -> None:
     with pytest.raises(UnknownEventShape) as caught:

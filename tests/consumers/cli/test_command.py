@@ -92,6 +92,7 @@ def test_what_is_not_reachable_exits_3_with_one_line_a_check(run: Run) -> None:
             "MEDIE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
             "MEDIE_FHIR__BASE_URL": "http://127.0.0.1:1/fhir",
             "MEDIE_FHIR__ATTEMPTS": "1",
+            "MEDIE_FHIR__SOURCE_BASE_URL": "http://127.0.0.1:2/fhir",
             "MEDIE_MODEL__BASE_URL": "http://127.0.0.1:1/v1",
         },
     )
@@ -99,6 +100,8 @@ def test_what_is_not_reachable_exits_3_with_one_line_a_check(run: Run) -> None:
     checks = {line["check"]: line for line in map(json.loads, told.stdout.splitlines())}
     assert [name for name, line in checks.items() if line["ok"]] == ["mapping"]
     assert checks["fhir server"]["found"].startswith("FhirUnavailable")
+    assert checks["source server"]["found"].startswith("FhirUnavailable")
+    assert told.stderr == ""
     assert checks["model"]["found"].startswith("ModelUnavailable")
     assert checks["kafka"]["found"].startswith("BrokerUnavailable")
 
