@@ -101,6 +101,11 @@ class DocumentVersion(Frozen):
     version_id: str | None = None
     last_updated: str | None = None
 
+    def later(self, by: timedelta) -> Self:
+        """This version, as if it were of a later time; itself where it has none."""
+        span = _span(self.last_updated)
+        return self.model_copy(update={"last_updated": (span[1] + by).isoformat()}) if span else self
+
     def older_than(self, other: Self) -> bool:
         """Whether this version is known to be older than ``other``; what can't be told is not older.
 

@@ -186,7 +186,7 @@ class Pipeline:
         """
         record = await self._by_id(record)
         standing = await self._standing(record.document)
-        if standing.knows_newer_than(record.document.version):
+        if standing.outdates(record):
             return Published("stale")
         resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
         standing = await self._with_resources(standing)

@@ -37,7 +37,8 @@ def render(
     of facts. Raises RenderError, naming the template, for one that fails or makes no valid R4 resource.
     """
     written = [f for f in facts if f.written]
-    note = _of_the_note(record, written, mapping, source, recorded)
+    note = _of_the_note(record, source, recorded)
+    note["primary"] = _primary(written, mapping, note)
     made: list[Json] = []
     parts: dict[str, int] = {}
     for template in mapping.templates:
@@ -63,21 +64,27 @@ def effective(record: ExtractionRecord) -> str | None:
     return None
 
 
-def _of_the_note(
-    record: ExtractionRecord, written: list[CodedFact], mapping: MappingFile, source: Json, recorded: str
-) -> Json:
-    primaries = [f.id for f in written if f.fact.field == mapping.primary_field]
-    resource_type = next(
-        (t.resource.get("resourceType") for t in mapping.templates if t.field == mapping.primary_field), None
-    )
+def _of_the_note(record: ExtractionRecord, source: Json, recorded: str) -> Json:
     return {
         "document": record.document.model_dump(mode="json", exclude_none=True),
         "subject": record.document.subject,
         "effective": effective(record),
         "recorded": recorded,
         "source": source,
-        "primary": {"reference": f"{resource_type}/{primaries[0]}"} if len(primaries) == 1 and resource_type else None,
+        "primary": None,
     }
+
+
+def _primary(written: list[CodedFact], mapping: MappingFile, note: Json) -> Json | None:
+    """A Reference to the resource of the note's one cancer; nothing where several, or none, become a resource."""
+    made = {
+        f"{template.resource['resourceType']}/{fact.id}"
+        for template in mapping.templates
+        for fact in written
+        if template.field == fact.fact.field == mapping.primary_field
+        and _applies(template, note | _of_the_fact(fact, note), fact)
+    }
+    return {"reference": made.pop()} if len(made) == 1 else None
 
 
 def _of_the_fact(fact: CodedFact, note: Json) -> Json:
@@ -98,15 +105,23 @@ def _of_the_fact(fact: CodedFact, note: Json) -> Json:
 
 
 def _one(template: Template, variables: Json, fact: CodedFact) -> Json | None:
-    try:
-        if template.when is not None and resolve(f"{{{{ {template.when} }}}}", variables) is not True:
-            return None
-        resource: Any = resolve(template.resource, variables)
-    except RenderError as error:
-        raise RenderError(f"template '{template.name}' ({fact.fact.field}): {error}") from None
+    if not _applies(template, variables, fact):
+        return None
+    resource: Any = _resolved(template.resource, variables, template, fact)
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise RenderError(f"template '{template.name}' ({fact.fact.field}): makes no resource with a resourceType")
     return resource
+
+
+def _applies(template: Template, variables: Json, fact: CodedFact) -> bool:
+    return template.when is None or _resolved(f"{{{{ {template.when} }}}}", variables, template, fact) is True
+
+
+def _resolved(part: Any, variables: Json, template: Template, fact: CodedFact) -> Any:
+    try:
+        return resolve(part, variables)
+    except RenderError as error:
+        raise RenderError(f"template '{template.name}' ({fact.fact.field}): {error}") from None
 
 
 @cache

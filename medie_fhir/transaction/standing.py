@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 
-from medie_fhir.model import DocumentVersion, Json
+from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.identity import BASE
 
 __all__ = ["VERSION_SYSTEM", "Standing", "decided", "retracted", "targets"]
 
 VERSION_SYSTEM = f"{BASE}/document-version"
+_CLOCKS_APART = timedelta(days=1)
 _DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
 _NOT_OURS_TO_RETRACT = frozenset({"DocumentReference", "Device", "Patient", "Encounter", "Provenance"})
 
@@ -28,6 +30,13 @@ class Standing:
     document: Json | None = None
     provenances: tuple[Json, ...] = ()
     resources: tuple[Json, ...] = ()
+
+    def outdates(self, record: ExtractionRecord) -> bool:
+        """Whether the record is stale. A deletion's time is the broker's clock, which may be behind the EHR's."""
+        version = record.document.version
+        if record.reason is RetractionReason.DELETED:
+            version = version.later(_CLOCKS_APART)
+        return self.knows_newer_than(version)
 
     def knows_newer_than(self, version: DocumentVersion) -> bool:
         """Whether a newer version of the document was already worked on, so that this one is stale."""

@@ -235,6 +235,17 @@ def test_a_template_may_make_several_resources_of_one_fact_each_with_its_own_id(
     assert [m["id"] for m in rendered(coded("stage", "IV", id="s"), mapping=mapping)] == ["s", "s-1"]
 
 
+def test_a_cancer_that_a_template_leaves_out_is_referred_to_by_nothing(
+    rendered: Any, coded: Make, default: Mapping, default_text: str
+) -> None:
+    picky = default_text.replace(
+        "    field: cancer_type\n", '    field: cancer_type\n    when: "%fact.confidence > 0.99"\n', 1
+    )
+    mapping = load_mapping(picky, "picky.yaml", default.file.policy)
+    (stage,) = rendered(coded("cancer_type", "lung cancer", "1", id="c1"), coded("stage", "IV", "2"), mapping=mapping)
+    assert "focus" not in stage
+
+
 def test_a_resource_that_is_not_valid_names_template_and_element_and_never_a_value(
     default: Mapping, record: ExtractionRecord, coded: Make
 ) -> None:

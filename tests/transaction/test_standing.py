@@ -1,6 +1,8 @@
 """What stands, and what no longer holds."""
 
-from medie_fhir.model import DocumentVersion, Json
+from typing import Any
+
+from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, decided, retracted, targets
 
 
@@ -93,3 +95,16 @@ def test_retracting_changes_nothing_of_what_it_was_given() -> None:
     before = str(CONDITION)
     retracted([CONDITION], frozenset())
     assert str(CONDITION) == before
+
+
+def test_a_deletion_is_not_stale_because_the_brokers_clock_is_behind(make_record: Any) -> None:
+    standing = Standing(provenances=(provenance("1", "2026-03-02T12:00:00Z"),))
+
+    def at(moment: str, reason: RetractionReason) -> ExtractionRecord:
+        record: ExtractionRecord = make_record(None, retracted=reason)
+        version = DocumentVersion(last_updated=moment)
+        return record.model_copy(update={"document": record.document.model_copy(update={"version": version})})
+
+    assert not standing.outdates(at("2026-03-02T03:00:00Z", RetractionReason.DELETED))
+    assert standing.outdates(at("2026-02-27T03:00:00Z", RetractionReason.DELETED))
+    assert standing.outdates(at("2026-03-02T03:00:00Z", RetractionReason.SUPERSEDED))
