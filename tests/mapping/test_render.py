@@ -1,6 +1,7 @@
 """From coded facts to resources: valid, complete, nothing invented."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from medie_fhir.errors import RenderError
 from medie_fhir.mapping import Mapping, effective, load_mapping, render
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.shape import faults
-from medie_fhir.model import CodedFact, Coding, ExtractionRecord, Json
+from medie_fhir.model import Assertion, CodedFact, Coding, ExtractionRecord, Json
 
 Make = Callable[..., CodedFact]
 SOURCE = {"reference": "DocumentReference/copy"}
@@ -89,6 +90,13 @@ def test_a_variant_has_gene_change_and_presence(rendered: Any, coded: Make) -> N
     }
     assert by_code == {"48018-6": "HGNC:3236", "48005-3": "p.Leu858Arg", "48002-0": "LA6683-2"}
     assert made["valueCodeableConcept"]["coding"][0]["code"] == "LA9633-4"
+
+
+def test_a_variant_that_policy_lets_through_as_absent_is_never_written_as_present(rendered: Any, coded: Make) -> None:
+    found = coded("gene_mutation", "EGFR mutation")
+    denied = replace(found, fact=found.fact.model_copy(update={"assertion": Assertion.ABSENT}))
+    made = rendered(denied)
+    assert made[0]["valueCodeableConcept"]["coding"][0]["code"] == "LA9634-2"
 
 
 def test_a_wild_type_gene_is_absent_and_a_fusion_has_two_genes(rendered: Any, coded: Make) -> None:
