@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.model import Json
@@ -16,6 +18,11 @@ from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, assemble_pipeline
+
+# In CI the same examples every time: what lands must not hang on luck. At home new ones are tried at every run.
+hypothesis_settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis_settings.load_profile("ci")
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 

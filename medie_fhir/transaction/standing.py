@@ -18,7 +18,7 @@ from medie_fhir.transaction.identity import BASE
 __all__ = ["VERSION_SYSTEM", "Standing", "decided", "retracted", "targets"]
 
 VERSION_SYSTEM = f"{BASE}/document-version"
-_CLOCKS_APART = timedelta(days=1)
+_CLOCKS_APART = timedelta(hours=1)
 _DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
 _NOT_OURS_TO_RETRACT = frozenset({"DocumentReference", "Device", "Patient", "Encounter", "Provenance"})
 
@@ -32,9 +32,13 @@ class Standing:
     resources: tuple[Json, ...] = ()
 
     def outdates(self, record: ExtractionRecord) -> bool:
-        """Whether the record is stale. A deletion's time is the broker's clock, which may be behind the EHR's."""
+        """Whether the record is stale.
+
+        A deletion's time is the broker's clock, which may be behind the EHR's: one that is not known yet is heard even
+        where it seems a little older than what stands.
+        """
         version = record.document.version
-        if record.reason is RetractionReason.DELETED:
+        if record.reason is RetractionReason.DELETED and version not in map(_version, self.provenances):
             version = version.later(_CLOCKS_APART)
         return self.knows_newer_than(version)
 

@@ -105,6 +105,8 @@ def test_a_deletion_is_not_stale_because_the_brokers_clock_is_behind(make_record
         version = DocumentVersion(last_updated=moment)
         return record.model_copy(update={"document": record.document.model_copy(update={"version": version})})
 
-    assert not standing.outdates(at("2026-03-02T03:00:00Z", RetractionReason.DELETED))
-    assert standing.outdates(at("2026-02-27T03:00:00Z", RetractionReason.DELETED))
-    assert standing.outdates(at("2026-03-02T03:00:00Z", RetractionReason.SUPERSEDED))
+    assert not standing.outdates(at("2026-03-02T11:30:00Z", RetractionReason.DELETED))
+    assert standing.outdates(at("2026-03-02T10:30:00Z", RetractionReason.DELETED))
+    assert standing.outdates(at("2026-03-02T11:30:00Z", RetractionReason.SUPERSEDED))
+    known = Standing(provenances=(*standing.provenances, provenance(None, "2026-03-02T11:30:00Z")))
+    assert known.outdates(at("2026-03-02T11:30:00Z", RetractionReason.DELETED))
