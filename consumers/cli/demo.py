@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -185,11 +187,11 @@ async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, 
 
 
 def _say_where_to_look(base_url: str, store: Path, *, serve: bool) -> None:
-    server = base_url if serve else f"medie-fhir demo --serve --store {store}"
+    me = os.path.relpath(sys.argv[0]) if sys.argv[0].endswith("medie-fhir") else "medie-fhir"
     for what, where in (
-        ("the FHIR server", f"{server}, until Ctrl-C" if serve else server),
+        ("the FHIR server", f"{base_url}, until Ctrl-C" if serve else f"{me} demo --serve --store {store}"),
         ("the notes", "examples/notes/text"),
         ("the mapping", "mappings/default.yaml"),
-        ("one note's facts", "medie-fhir extract examples/notes/text/01-lung-consult.txt"),
+        ("one note's facts", f"{me} extract examples/notes/text/01-lung-consult.txt"),
     ):
         out.print(f"{what + ':':<18}{where}", highlight=False, soft_wrap=True)
