@@ -61,8 +61,9 @@ bench: $(VENV)/.tested ## Measure, and write build/bench.json
 schemas: $(VENV)/.installed ## Write schemas/ and docs/settings.md anew from the types
 	@$(BIN)/python scripts/build_schemas.py
 
-dev: $(VENV)/.checked ## An editable install with all tools, and the commit hooks
+dev: $(VENV)/.checked ## An editable install with all tools, and the commit hooks; make test goes back to the wheel
 	@$(PIP) install --no-deps -e .
+	@rm -f $(VENV)/.installed
 	@$(BIN)/pre-commit install
 
 clean: ## Remove what was built, but for caches outside the tree
