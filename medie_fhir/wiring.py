@@ -33,7 +33,6 @@ __all__ = [
     "SystemClock",
     "allowed_hosts",
     "assemble_pipeline",
-    "configure",
     "open_model",
     "open_pipeline",
     "open_source",
@@ -69,11 +68,6 @@ class Configuration:
             raise InvalidMapping(
                 [f"{path.name}: task: made for '{self.mapping.file.task}', and the settings name '{self.task.name}'"]
             )
-
-
-def configure(settings: Settings) -> Configuration:
-    """The settings' task, cues, tables and mapping."""
-    return Configuration(settings)
 
 
 def _rules(task: Task) -> dict[str, AlignRules]:
@@ -180,7 +174,7 @@ def _secret(secret: SecretStr | None) -> str | None:
 @asynccontextmanager
 async def open_pipeline(settings: Settings, *, with_model: bool = True) -> AsyncIterator[Pipeline]:
     """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started."""
-    configuration = configure(settings)
+    configuration = Configuration(settings)
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(open_target(settings))
         source = await stack.enter_async_context(open_source(settings))

@@ -9,7 +9,7 @@ import pytest
 from medie_fhir.errors import InvalidMapping
 from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import allowed_hosts, configure
+from medie_fhir.wiring import Configuration, allowed_hosts
 
 
 def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(text.replace("task: oncology", "task: cardiology"), encoding="utf-8")
     with pytest.raises(InvalidMapping, match="cardiology"):
-        configure(Settings(mapping=str(mine)))
+        Configuration(Settings(mapping=str(mine)))
 
 
 def test_hosts_are_allowed_whatever_their_case() -> None:

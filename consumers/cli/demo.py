@@ -55,7 +55,9 @@ def demo(
         typer.Option(help="The FHIR store, one SQLite file, kept between runs [default: medie-demo.sqlite]."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
-    serve: Annotated[bool, typer.Option(help="Keep the FHIR server up afterwards, until Ctrl-C.")] = False,
+    serve: Annotated[
+        bool, typer.Option(help="Stream nothing: serve the store of an earlier run, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Stream the sample notes through everything, on embedded defaults, and show what was written."""
     path = store or Path("medie-demo.sqlite")
@@ -65,7 +67,9 @@ def demo(
     except (OSError, sqlite3.Error) as error:
         raise typer.BadParameter(f"--store {path}: no FHIR store can be kept there: {error}") from None
     logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
-    tally = run_async(_demo(path, serve=serve))
+    if serve:
+        run_async(_serve(path))
+    tally = run_async(_demo(path))
     if as_json:
         typer.echo(json.dumps(tally.as_json()))
 
@@ -115,7 +119,15 @@ class Tally:
         }
 
 
-async def _demo(store: Path, *, serve: bool) -> Tally:
+async def _serve(store: Path) -> None:
+    with closing(FhirTwin(store)) as twin, FhirTwinServer(twin) as server:
+        out.print(f"FHIR server (twin) of {store}, until Ctrl-C. Look at:", highlight=False, soft_wrap=True)
+        for search in ("Condition", "Observation?patient=demo-p01", "Provenance", "metadata"):
+            out.print(f"  {server.base_url}/{search}", highlight=False, soft_wrap=True)
+        await asyncio.Event().wait()
+
+
+async def _demo(store: Path) -> Tally:
     events = [json.loads(line) for line in shipped("notes", "events.jsonl").read_text(encoding="utf-8").splitlines()]
     tally = Tally(records=len(events))
     async with AsyncExitStack() as stack:
@@ -137,9 +149,7 @@ async def _demo(store: Path, *, serve: bool) -> Tally:
         tally.seconds = time.monotonic() - tally.began
         show_note(twin, _SHOWN)
         show_summary(tally.as_json(), held, records=tally.records)
-        _say_where_to_look(server.base_url, store, serve=serve)
-        if serve:
-            await asyncio.Event().wait()
+        _say_where_to_look(store)
     return tally
 
 
@@ -186,10 +196,10 @@ async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, 
         await rest.run(until_end=True)  # what came in while the other stopped
 
 
-def _say_where_to_look(base_url: str, store: Path, *, serve: bool) -> None:
+def _say_where_to_look(store: Path) -> None:
     me = os.path.relpath(sys.argv[0]) if sys.argv[0].endswith("medie-fhir") else "medie-fhir"
     for what, where in (
-        ("the FHIR server", f"{base_url}, until Ctrl-C" if serve else f"{me} demo --serve --store {store}"),
+        ("the FHIR server", f"{me} demo --serve --store {store}"),
         ("the notes", "examples/notes/text"),
         ("the mapping", "mappings/default.yaml"),
         ("one note's facts", f"{me} extract examples/notes/text/01-lung-consult.txt"),

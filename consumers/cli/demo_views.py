@@ -11,7 +11,7 @@ from consumers.cli.options import out
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.mapping import DERIVATION
 from medie_fhir.model import DocumentInfo, Json
-from medie_fhir.transaction import document_id
+from medie_fhir.transaction import document_id, is_in_error
 
 __all__ = ["facts_of", "held_of", "show_note", "show_summary"]
 
@@ -22,13 +22,13 @@ def facts_of(twin: FhirTwin, document: str) -> list[Json]:
     """The Conditions and Observations that hold because of a document."""
     ours = f"DocumentReference/{document_id(DocumentInfo(reference=document))}"
     found = [r for kind in ("Condition", "Observation") for r in twin.current(kind)]
-    return [r for r in found if _holds(r) and ours in json.dumps(r.get("extension", ()))]
+    return [r for r in found if not is_in_error(r) and ours in json.dumps(r.get("extension", ()))]
 
 
 def held_of(twin: FhirTwin) -> Counter[str]:
     """How many of the resources that we wrote hold now, by kind; those entered in error don't."""
     written = (r for r in twin.current() if r["resourceType"] not in _SEEDS)
-    return Counter(str(r["resourceType"]) for r in written if _holds(r))
+    return Counter(str(r["resourceType"]) for r in written if not is_in_error(r))
 
 
 def show_note(twin: FhirTwin, document: str) -> None:
@@ -57,11 +57,6 @@ def show_summary(tally: Json, held: Counter[str], *, records: int) -> None:
     out.print(summary)
     out.print(kinds)
     out.print(f"{tally['new_versions']} new resource versions in {tally['seconds']:.0f} s\n", highlight=False)
-
-
-def _holds(resource: Json) -> bool:
-    verified = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
-    return "entered-in-error" not in (resource.get("status"), verified)
 
 
 def _words(concept: Json) -> str:

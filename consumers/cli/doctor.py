@@ -15,7 +15,7 @@ from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.errors import MedieError, ModelRefused
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import configure, open_model, open_source, open_target
+from medie_fhir.wiring import Configuration, open_model, open_source, open_target
 
 __all__ = ["doctor"]
 
@@ -62,7 +62,7 @@ async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
 
 
 async def _mapping(settings: Settings) -> str:
-    loaded = configure(settings)
+    loaded = Configuration(settings)
     templates = len(loaded.mapping.file.templates)
     return f"{loaded.mapping.label}, {templates} templates, for task {loaded.task.name}@{loaded.task.version}"
 
@@ -117,7 +117,7 @@ async def _model(settings: Settings) -> str:
 async def _adapter(settings: Settings) -> str:
     async with open_model(settings) as model:
         described = await model.describe()
-    task = configure(settings).task
+    task = Configuration(settings).task
     if described.adapter is None:
         raise ModelRefused(
             f"the server names no LoRA adapter behind '{settings.model.name}': the task {task.name} expects one trained"

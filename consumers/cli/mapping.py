@@ -9,7 +9,7 @@ import typer
 
 from consumers.cli.options import Config, err, out, settings_of
 from medie_fhir.errors import InvalidMapping
-from medie_fhir.wiring import configure
+from medie_fhir.wiring import Configuration
 
 __all__ = ["app"]
 
@@ -31,7 +31,7 @@ def check(
     if file is not None:
         settings = settings.model_copy(update={"mapping": str(file)})
     try:
-        mapping = configure(settings).mapping
+        mapping = Configuration(settings).mapping
     except InvalidMapping as error:
         for fault in error.faults:
             err.print(fault, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from medie_fhir.transaction.identity import BASE, document_id
 from medie_fhir.transaction.known import identifier_token, named_by
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
-from medie_fhir.transaction.standing import Standing, targets
+from medie_fhir.transaction.standing import Standing, is_in_error, targets
 
 __all__ = [
     "BASE",
@@ -18,6 +18,7 @@ __all__ = [
     "document_reference",
     "identifier_token",
     "identify",
+    "is_in_error",
     "named_by",
     "targets",
     "transaction",

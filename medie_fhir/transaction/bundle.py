@@ -9,7 +9,7 @@ from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
 from medie_fhir.transaction.identity import device_id, document_id, provenance_id
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
-from medie_fhir.transaction.standing import Standing, decided, retracted
+from medie_fhir.transaction.standing import Standing, decided, is_in_error, retracted
 
 __all__ = ["Work", "assemble", "count_in_error", "document_reference", "transaction"]
 
@@ -103,10 +103,5 @@ def transaction(resources: Sequence[Json]) -> Json:
 
 def count_in_error(bundle: Json) -> int:
     """How many resources a Bundle takes back, not counting the copy of the document."""
-    taken_back = 0
-    for entry in bundle["entry"]:
-        resource: Json = entry["resource"]
-        verification = resource.get("verificationStatus", {}).get("coding", [{}])[0].get("code")
-        if resource["resourceType"] != "DocumentReference":
-            taken_back += "entered-in-error" in (resource.get("status"), verification)
-    return taken_back
+    resources = (entry["resource"] for entry in bundle["entry"])
+    return sum(r["resourceType"] != "DocumentReference" and is_in_error(r) for r in resources)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.identity import BASE
 
-__all__ = ["VERSION_SYSTEM", "Standing", "decided", "retracted", "targets"]
+__all__ = ["VERSION_SYSTEM", "Standing", "decided", "is_in_error", "retracted", "targets"]
 
 VERSION_SYSTEM = f"{BASE}/document-version"
 _CLOCKS_APART = timedelta(hours=1)
@@ -85,11 +85,12 @@ def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:
     return [
         _entered_in_error(resource)
         for resource in standing
-        if f"{resource['resourceType']}/{resource['id']}" not in kept and not _is_in_error(resource)
+        if f"{resource['resourceType']}/{resource['id']}" not in kept and not is_in_error(resource)
     ]
 
 
-def _is_in_error(resource: Json) -> bool:
+def is_in_error(resource: Json) -> bool:
+    """Whether a resource says of itself that it was entered in error."""
     if resource["resourceType"] == "Condition":
         codings = resource.get("verificationStatus", {}).get("coding", ())
         return any(c.get("code") == "entered-in-error" for c in codings)

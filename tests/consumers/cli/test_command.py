@@ -6,11 +6,13 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -174,6 +176,22 @@ def test_extract_reads_standard_input_and_prints_a_bundle(run: Run) -> None:
     }
     named = set(re.findall(r'"reference": "((?!Patient/)[^"]+)"', told.stdout))
     assert named <= written  # but for the patient, nothing is asked of the server that it is posted to
+
+
+def test_the_store_of_a_demo_can_be_looked_at_without_streaming_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-c", "from consumers.cli import main; main()", "demo", "--serve"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(5)]
+            statement = httpx.get(lines[-1].strip(), trust_env=False).json()
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert statement["resourceType"] == "CapabilityStatement"
+    assert process.returncode == 130
+    assert "Traceback" not in told
 
 
 @pytest.mark.model
