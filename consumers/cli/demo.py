@@ -69,6 +69,7 @@ def demo(
     logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
     if serve:
         run_async(_serve(path))
+        return
     tally = run_async(_demo(path))
     if as_json:
         typer.echo(json.dumps(tally.as_json()))
