@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer, Request
 from medie_fhir.errors import FhirConflict, FhirRejected
 from medie_fhir.model import Json
 
@@ -196,3 +200,20 @@ def test_any_other_body_is_refused_with_an_operation_outcome(twin: FhirTwin, bod
 
     assert answer.status_code == 400
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+def test_a_client_that_is_gone_before_its_answer_does_not_keep_the_server_from_ending() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hang(_: Request) -> None:
+        asked.set()
+        answer.wait(30)
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=hang) as server:
+        client = socket.create_connection(("127.0.0.1", urlsplit(server.base_url).port or 0))
+        client.sendall(b"GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert asked.wait(30)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, and not an end
+        client.close()
+        server.drop_connections()
+        answer.set()

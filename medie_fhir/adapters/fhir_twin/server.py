@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -84,8 +85,9 @@ class _Server(ThreadingHTTPServer):
     def drop_connections(self) -> None:
         with self._guard:
             for connection in self._open:
-                # Its own thread sees the end, and closes it.
-                connection.shutdown(socket.SHUT_RDWR)
+                # Its own thread sees the end, and closes it. A client may have been faster, and be gone.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def server_close(self) -> None:
         super().server_close()
