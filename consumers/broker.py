@@ -9,7 +9,7 @@ must act) and :class:`~medie_fhir.errors.RecordTooLarge`; a client's own excepti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -124,6 +124,10 @@ class Consumer(Protocol):
         """The offset after the last record of each."""
         ...
 
+    def high_water(self, partition: TopicPartition) -> int | None:
+        """The offset after the last record of a partition of ours as last heard of, without asking anyone."""
+        ...
+
     def close(self) -> None:
         """Leave the group, without a commit and without a word to the listener."""
         ...
@@ -159,6 +163,17 @@ class Producer(Protocol):
 class Broker(Protocol):
     """A cluster."""
 
+    def read(self, topic: str, *, since_ms: int | None = None) -> Iterator[Message]:
+        """All records that are on a topic when it is called, in the order of their partitions, without a group.
+
+        With ``since_ms`` (from the epoch) only those written since. Nothing is committed. Belongs to one thread.
+        """
+        ...
+
+    def progress(self, topic: str, group: str) -> dict[TopicPartition, tuple[int | None, int]]:
+        """Of each partition: the offset that the group has committed, if any, and the offset after its last record."""
+        ...
+
     def consumer(self, topic: str, group: str, *, instance_id: str | None = None) -> Consumer:
         """A member of a group. ``instance_id`` makes it a static one, which may restart without a rebalance."""
         ...
@@ -168,7 +183,7 @@ class Broker(Protocol):
         ...
 
     def check_topics(self, topics: Iterable[str]) -> None:
-        """Raise BrokerRefused, naming all topics that are not there or not for us to see."""
+        """Raise TopicMissing or TopicForbidden, naming all topics that are not there or not for us to see."""
         ...
 
     def create_topics(self, topics: Mapping[str, int]) -> None:

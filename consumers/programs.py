@@ -56,5 +56,5 @@ def _options(loop: LoopSettings) -> LoopOptions:
         max_in_flight=loop.max_in_flight,
         commit_interval_s=loop.commit_interval_seconds,
         drain_s=loop.drain_seconds,
-        retry=RetryOptions(max_dead_letters_in_a_row=loop.max_dead_letters_in_a_row),
+        retry=RetryOptions(max_dead_letters_in_a_row=loop.dead_letter_burst),
     )

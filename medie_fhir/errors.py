@@ -38,10 +38,17 @@
     │   ├── FhirConflict ............ RETRY        409, 412: another writer was faster
     │   ├── FhirRejected ............ DEAD_LETTER  400, 404, 422: the server refuses this content
     │   ├── FhirAnswerInvalid ....... RETRY        the answer is not what FHIR's REST API promises
-    │   └── FhirUnauthorized ........ STOP         401, 403
+    │   ├── FhirForbidden ........... DEAD_LETTER  403: this one is not for us to write; others may be
+    │   └── FhirUnauthorized ........ STOP         401
     ├── BrokerError
     │   ├── BrokerUnavailable ....... RETRY
-    │   ├── BrokerRefused ........... STOP         fenced, not authorised, topic missing
+    │   ├── BrokerRefused ........... STOP         no record can be read or written until a person acts
+    │   │   ├── LoginRefused                       wrong user or password, no such mechanism
+    │   │   ├── NotTrusted                         TLS: the certificate, its host name, or no TLS at all
+    │   │   ├── TopicMissing                       not there (any more), or not one that can be
+    │   │   ├── TopicForbidden                     there, and the ACLs hide it from us
+    │   │   ├── OffsetLost                         retention was faster than we: records are gone unread
+    │   │   └── MemberFenced                       another member of the same instance id has our place
     │   └── RecordTooLarge .......... DEAD_LETTER  larger than the topic takes
     ├── SettingsError ............... STOP
     └── DependencyMissing ........... STOP         a model file, an extra, a program is not installed
@@ -69,6 +76,7 @@ __all__ = [
     "FhirAnswerInvalid",
     "FhirConflict",
     "FhirError",
+    "FhirForbidden",
     "FhirRejected",
     "FhirThrottled",
     "FhirUnauthorized",
@@ -79,9 +87,11 @@ __all__ = [
     "InvalidMapping",
     "InvalidTask",
     "InvalidTerminology",
+    "LoginRefused",
     "MalformedMarkup",
     "MappingError",
     "MedieError",
+    "MemberFenced",
     "ModelError",
     "ModelOutputError",
     "ModelRefused",
@@ -89,13 +99,17 @@ __all__ = [
     "ModelUnavailable",
     "NoSubject",
     "NotJson",
+    "NotTrusted",
     "NoteSkipped",
+    "OffsetLost",
     "Policy",
     "RecordError",
     "RecordTooLarge",
     "RenderError",
     "SettingsError",
     "SizeMismatch",
+    "TopicForbidden",
+    "TopicMissing",
     "UndecodableText",
     "UnidentifiedDocument",
     "UnknownEventShape",
@@ -293,8 +307,15 @@ class FhirAnswerInvalid(FhirError):
     policy = Policy.RETRY
 
 
+class FhirForbidden(FhirError):
+    """The server lets us in, and not do this (403): one patient's restricted record must not stop all others.
+
+    Where it is everyone's, the burst of dead letters stops the consumer.
+    """
+
+
 class FhirUnauthorized(FhirError):
-    """The server answers, but not to us (401, 403)."""
+    """The server answers, but not to us (401)."""
 
     policy = Policy.STOP
 
@@ -310,9 +331,33 @@ class BrokerUnavailable(BrokerError):
 
 
 class BrokerRefused(BrokerError):
-    """Fenced, not authorised, or the topic is not there."""
+    """The broker answers, and nothing can be read or written until a person acts."""
 
     policy = Policy.STOP
+
+
+class LoginRefused(BrokerRefused):
+    """Wrong user or password, or a mechanism that the broker doesn't offer."""
+
+
+class NotTrusted(BrokerRefused):
+    """TLS fails: a certificate of an unknown CA or for another host, a client certificate refused, or no TLS there."""
+
+
+class TopicMissing(BrokerRefused):
+    """A topic is not there, or not there any more."""
+
+
+class TopicForbidden(BrokerRefused):
+    """The ACLs hide a topic or the group from us, or keep us from reading or writing it."""
+
+
+class OffsetLost(BrokerRefused):
+    """The committed offset is no longer on the topic: retention, or a topic made anew, and records went unread."""
+
+
+class MemberFenced(BrokerRefused):
+    """Another member of the same instance id has taken our place in the group."""
 
 
 class RecordTooLarge(BrokerError):

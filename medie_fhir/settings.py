@@ -21,11 +21,14 @@ from medie_fhir.errors import SettingsError
 
 __all__ = [
     "FhirSettings",
+    "HealthSettings",
+    "KafkaSecurity",
     "KafkaSettings",
     "LoopSettings",
     "ModelSettings",
     "NoteSettings",
     "Settings",
+    "TracingSettings",
     "load_settings",
 ]
 
@@ -44,6 +47,31 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class KafkaSecurity(_Part):
+    """How we prove to the broker who we are, and it to us. Files are PEM."""
+
+    protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        default="plaintext", description="As Kafka's `security.protocol`."
+    )
+    ca_file: Path | None = Field(default=None, description="The CA that the broker's certificate must come from.")
+    certificate_file: Path | None = Field(default=None, description="Our certificate and its chain, for mutual TLS.")
+    key_file: Path | None = Field(default=None, description="Our private key; none: it is in the certificate's file.")
+    key_password: SecretStr | None = Field(default=None, description="The private key's password.")
+    check_hostname: bool = Field(default=True, description="Whether the certificate must name the broker's host.")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None = Field(
+        default=None, description="SASL mechanism."
+    )
+    username: str | None = Field(default=None, description="For PLAIN and SCRAM.")
+    password: SecretStr | None = Field(default=None, description="For PLAIN and SCRAM.")
+    oauth_token_url: HttpUrl | None = Field(
+        default=None, description="For OAUTHBEARER: where a client-credentials grant gives the token."
+    )
+    oauth_client_id: str | None = Field(default=None, description="For OAUTHBEARER.")
+    oauth_client_secret: SecretStr | None = Field(default=None, description="For OAUTHBEARER.")
+    oauth_scope: str | None = Field(default=None, description="For OAUTHBEARER.")
+    aws_region: str | None = Field(default=None, description="For AWS_MSK_IAM; none: that of the environment.")
+
+
 class KafkaSettings(_Part):
     """The broker and its topics."""
 
@@ -52,9 +80,34 @@ class KafkaSettings(_Part):
     extractions: str = Field(default="medie.extractions", description="Topic of extraction records; compacted.")
     dead_letters: str = Field(default="medie.dead-letters", description="Topic of the records that were refused.")
     group: str = Field(default="medie-fhir", description="Consumer group; `-extract` and `-publish` are appended.")
+    instance_id: str | None = Field(
+        default=None,
+        description="Static membership: a name that is this process's alone and outlives its restarts; none: dynamic.",
+    )
+    offset_lost: Literal["stop", "earliest"] = Field(
+        default="stop",
+        description="When the committed offset is no longer on the topic: stop and say so, or go on from the earliest"
+        " record that is left. Never silently from the latest.",
+    )
+    create_topics: bool = Field(default=False, description="Create our topics at start where they are missing.")
+    partitions: int = Field(default=8, ge=1, description="Partitions of a topic that is created.")
+    replication: int | None = Field(
+        default=None, ge=1, description="Replicas of a topic that is created; none: as the cluster's default says."
+    )
+    max_poll_interval_seconds: float = Field(
+        default=120.0, ge=60, description="So long may a member not poll before its partitions go to others."
+    )
+    session_timeout_seconds: float = Field(
+        default=45.0, ge=6, description="So long may a member be silent before its partitions go to others."
+    )
+    max_record_bytes: int = Field(
+        default=4_194_304,
+        ge=1024,
+        description="Largest record that we write; the topic's own limit counts too.",
+    )
+    security: KafkaSecurity = KafkaSecurity()
     client: dict[str, Any] = Field(
-        default={},
-        description="Further kafka-python client options (security_protocol, sasl_mechanism, ssl_cafile, …).",
+        default={}, description="Further kafka-python client options; those of security stand under `security`."
     )
 
 
@@ -62,12 +115,26 @@ class LoopSettings(_Part):
     """The consumer's loop."""
 
     max_in_flight: int = Field(default=16, ge=1, le=10_000, description="Records worked on at once, per consumer.")
+    max_in_flight_mebibytes: int = Field(
+        default=64, ge=1, description="Bytes of the records worked on at once; a larger single record is still taken."
+    )
     commit_interval_seconds: float = Field(default=1.0, gt=0, description="How often offsets are committed.")
     drain_seconds: float = Field(
         default=30.0, gt=0, le=35, description="How long a stop or rebalance waits for work to end; 35 at most."
     )
-    max_dead_letters_in_a_row: int = Field(
-        default=100, ge=0, description="So many in a row stop the consumer: a wrong release or setting; 0: no limit."
+    outage_after_attempts: int = Field(
+        default=5, ge=1, description="So many failures of a record, and the dependency is asked whether it is there."
+    )
+    max_attempts: int = Field(
+        default=20,
+        ge=1,
+        description="So many failures of a record while its dependency did the work of others make it a dead letter.",
+    )
+    dead_letter_burst: int = Field(
+        default=50,
+        ge=0,
+        le=100,
+        description="So many dead letters among the last 100 records stop the consumer; 0: no limit.",
     )
 
 
@@ -82,6 +149,10 @@ class ModelSettings(_Part):
     api_key: SecretStr | None = Field(default=None, description="Bearer token for the model server.")
     timeout_seconds: float = Field(default=120.0, gt=0, description="For one answer.")
     concurrency: int = Field(default=8, ge=1, description="Requests at once; the embedded model takes one.")
+    cache: Path | None = Field(
+        default=None,
+        description="A folder that keeps the model's answers, so that no text is read twice. It holds patients' data.",
+    )
     triage: bool = Field(default=True, description="Don't ask the model of text with no malignancy in sight.")
 
 
@@ -122,6 +193,24 @@ class NoteSettings(_Part):
     source: str | None = Field(default=None, description="Name of the EHR; part of every identity, so never change it.")
 
 
+class HealthSettings(_Part):
+    """The consumer's own HTTP server: /livez, /readyz, /metrics, /status. It shows no patient's data."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int | None = Field(default=9464, ge=0, le=65535, description="Port; 0: any free one; none: no server.")
+    stuck_after_seconds: float = Field(
+        default=90.0, ge=5, description="So long may the loop not come round before /livez says that it is stuck."
+    )
+
+
+class TracingSettings(_Part):
+    """OpenTelemetry; needs the extra `otel`."""
+
+    endpoint: HttpUrl | None = Field(default=None, description="OTLP over HTTP: http://collector:4318; none: off.")
+    service_name: str = Field(default="medie-fhir", description="The service's name in the traces.")
+    sampled: float = Field(default=1.0, ge=0, le=1, description="Share of traces kept, where no parent has decided.")
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -138,6 +227,8 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     fhir: FhirSettings = FhirSettings()
     notes: NoteSettings = NoteSettings()
+    health: HealthSettings = HealthSettings()
+    tracing: TracingSettings = TracingSettings()
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")
