@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from consumers.kafka_logs import RateLimited, tame
+from consumers.kafka_broker.logs import RateLimited, tame
 
 
 def record(message: str, *args: object, name: str = "kafka.client", level: int = logging.ERROR) -> logging.LogRecord:

@@ -1,0 +1,56 @@
+"""The client's own words, and ours: how one is made, what a partition, a record and an offset are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from kafka import OffsetAndMetadata
+from kafka import TopicPartition as ClientPartition
+from kafka.net.compat import KafkaNetClient
+
+from consumers.broker import Message, TopicPartition
+
+__all__ = ["CALL_MS", "client_offsets", "client_partition", "made", "message_of", "partitions_of"]
+
+CALL_MS: Final = 10_000
+"""For one commit, position or farewell, in milliseconds: shorter than any drain."""
+
+
+def made(kind: Callable[..., Any], **config: Any) -> Any:
+    """A client, or what its making raised: it connects at once, and where it fails it leaves a thread and sockets."""
+    networks: list[Any] = []
+
+    def network(**options: Any) -> Any:
+        networks.append(KafkaNetClient(**options))
+        return networks[-1]
+
+    try:
+        return kind(**config, kafka_client=network)
+    except BaseException:
+        for each in networks:
+            each.close()
+        raise
+
+
+def message_of(record: Any) -> Message:
+    """A record as it was read."""
+    headers = tuple((str(name), value) for name, value in record.headers or ())
+    return Message(
+        record.topic, record.partition, record.offset, record.key, record.value, headers, record.timestamp or 0
+    )
+
+
+def partitions_of(partitions: Iterable[Any]) -> frozenset[TopicPartition]:
+    """The client's partitions, as ours."""
+    return frozenset(TopicPartition(p.topic, p.partition) for p in partitions)
+
+
+def client_partition(partition: TopicPartition) -> Any:
+    """Our partition, as the client's."""
+    return ClientPartition(partition.topic, partition.partition)
+
+
+def client_offsets(offsets: Mapping[TopicPartition, int]) -> dict[Any, Any]:
+    """Offsets to commit, as the client wants them."""
+    return {client_partition(p): OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()}

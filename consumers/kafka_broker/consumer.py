@@ -1,0 +1,82 @@
+"""A member of a consumer group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from consumers.broker import Message, RebalanceListener, TopicPartition
+from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, message_of, partitions_of
+from consumers.kafka_broker.failures import translated
+from consumers.kafka_broker.listener import ClientListener
+from medie_fhir.errors import BrokerUnavailable
+
+__all__ = ["GroupConsumer"]
+
+_JOIN_POLL_S: Final = 1.0
+
+
+class GroupConsumer:
+    """See :class:`~consumers.broker.Consumer`, whose words are not repeated here."""
+
+    def __init__(self, client: Any, topic: str, revoke_limit_s: float) -> None:
+        self._client = client
+        self._topic = topic
+        self._revoke_limit_s = revoke_limit_s
+        self._listener: ClientListener | None = None
+
+    def subscribe(self, listener: RebalanceListener) -> None:
+        """Begin."""
+        self._listener = ClientListener(listener, self._client, self._revoke_limit_s)
+        with translated("subscribing"):
+            self._client.subscribe([self._topic], listener=self._listener)
+
+    def poll(self, timeout_s: float, max_records: int) -> list[Message]:
+        """Records. A join that ends between two polls is thrown away, so without partitions a poll lasts."""
+        if not self._client.assignment():
+            timeout_s = max(timeout_s, _JOIN_POLL_S)
+        with translated("polling"):
+            batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        return [message_of(record) for batch in batches.values() for record in batch]
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """Be silent."""
+        self._client.pause(*map(client_partition, partitions))
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Go on."""
+        self._client.resume(*map(client_partition, partitions))
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit, and wait for the answer."""
+        with translated("committing"):
+            self._client.commit(client_offsets(offsets), timeout_ms=CALL_MS)
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        """What is ours."""
+        return partitions_of(self._client.assignment())
+
+    def position(self, partition: TopicPartition) -> int:
+        """Where we are."""
+        with translated("asking for a position"):
+            position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
+        if position is None:
+            raise BrokerUnavailable("asking for a position: not known at present")
+        return int(position)
+
+    def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the partitions end."""
+        with translated("asking for end offsets"):
+            ends = self._client.end_offsets([client_partition(p) for p in partitions], timeout_ms=CALL_MS)
+        return {TopicPartition(p.topic, p.partition): int(end) for p, end in ends.items()}
+
+    def high_water(self, partition: TopicPartition) -> int | None:
+        """The end as the last fetch told it."""
+        return self._client.highwater(client_partition(partition)) if partition in self.assignment() else None
+
+    def close(self) -> None:
+        """Leave."""
+        if self._listener is not None:
+            self._listener.closing = True
+        with translated("leaving the group"):
+            self._client.close(autocommit=False, timeout_ms=CALL_MS)
