@@ -1,173 +1,99 @@
 #!/usr/bin/env python3
-"""A real Apache Kafka broker on this machine without Docker: jars from Maven Central, one Java process.
+"""A real Apache Kafka broker, or three, on this machine without Docker: jars from Maven Central, Java processes.
 
-    local_kafka.py start [--dir DIR] [--port PORT] [--heap 256m]    prints the bootstrap address
-    local_kafka.py stop|kill|pause|resume|status|wipe [--dir DIR]
+    local_kafka.py start [--dir DIR] [--port PORT] [--heap 256m] [--nodes 3]    prints the bootstrap address
+    local_kafka.py stop|kill|pause|resume|status|wipe [--dir DIR] [--node N]    all nodes, or one
 
-Needs java (17 or later) and mvn on the PATH. The class path is resolved once and kept in ``~/.cache/medie-fhir/kafka``.
-Needs only the standard library, so that it runs before anything is installed.
+Node N listens on PORT + 10 (N - 1), and its controller on the port after that. Needs java (17 or later) and mvn on the
+PATH, and only the standard library, so that it runs before anything is installed.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medie-fhir" / "kafka"
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=256m")  # 350 MB instead of 1 GB
+from kafka_node import CACHE, LocalKafka, LocalKafkaError, missing_programs, random_uuid
+
+__all__ = ["LocalCluster", "LocalKafka", "LocalKafkaError", "missing_programs"]
 
 
-class LocalKafkaError(Exception):
-    """What is missing, or what the broker said last."""
+class LocalCluster:
+    """Three brokers that are their own controllers: every topic has three replicas, of which two must acknowledge.
 
+    ``nodes`` are the single ones, to be killed, paused and started again; what is asked of the cluster all of them do.
+    The cluster's id and the directories' lie in ``directory``, so that it starts again with its data.
+    """
 
-def missing_programs() -> list[str]:
-    """Which of the programs that are needed are not installed."""
-    return [program for program in ("java", "mvn") if shutil.which(program) is None]
-
-
-def class_path() -> str:
-    """The broker's jars. Resolved again when pom.xml changes or a jar is gone."""
-    pom = HERE / "pom.xml"
-    kept = CACHE / f"classpath-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}"
-    if kept.exists() and all(Path(jar).exists() for jar in kept.read_text().split(os.pathsep)):
-        return kept.read_text()
-    if missing := missing_programs():
-        raise LocalKafkaError(f"not installed: {', '.join(missing)}")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    fresh = kept.with_suffix(f".{os.getpid()}")
-    _run(
-        "mvn", "-q", "-B", "-f", str(pom),
-        "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath",
-        "-DincludeScope=runtime", f"-Dmdep.outputFile={fresh}",
-    )  # fmt: skip
-    fresh.replace(kept)
-    return kept.read_text()
-
-
-class LocalKafka:
-    """One broker, whose data, log and process id lie in ``directory``. ``port + 1`` is its controller's."""
-
-    def __init__(self, directory: Path, port: int = 19092, heap: str = "256m") -> None:
+    def __init__(self, directory: Path, port: int = 19092, heap: str = "256m", nodes: int = 3) -> None:
         self.directory = directory.resolve()
-        self.port = port
-        self.heap = heap
-        self._config = self.directory / "server.properties"
-        self._log = self.directory / "kafka.log"
-        self._pid_file = self.directory / "kafka.pid"
-        self._process: subprocess.Popen[bytes] | None = None
+        ports = [port + 10 * number for number in range(nodes)]
+        copies, enough = str(nodes), str(nodes // 2 + 1)
+        common = {
+            "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{each + 1}" for each in ports),
+            "default.replication.factor": copies,
+            "min.insync.replicas": enough,
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": enough,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": enough,
+        }
+        self.nodes = [
+            LocalKafka(self.directory / f"node-{number}", each, heap, {**common, "node.id": str(number)})
+            for number, each in enumerate(ports, start=1)
+        ]
 
     @property
     def address(self) -> str:
-        """The bootstrap address."""
-        return f"127.0.0.1:{self.port}"
+        """The bootstrap addresses of all."""
+        return ",".join(node.address for node in self.nodes)
 
-    @property
-    def pid(self) -> int | None:
-        """The running process, or None: a process id that has gone to another program counts for nothing."""
-        try:
-            pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if str(self._config).encode() in command.split(b"\0") else None
-
-    def start(self, wait_s: float = 60.0) -> None:
-        """Start it, and return when it answers. Starting a running one does nothing."""
-        if self.pid is not None:
-            return
-        if _answers(self.port):
-            raise LocalKafkaError(f"port {self.port} is taken by another program")
-        jars = class_path()
+    def start(self, wait_s: float = 90.0) -> None:
+        """Start those that don't run, and return when all answer."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        data = self.directory / "data"
-        template = (HERE / "server.properties").read_text()
-        places = {"{port}": str(self.port), "{controller_port}": str(self.port + 1), "{data}": str(data)}
-        for place, value in places.items():
-            template = template.replace(place, value)
-        self._config.write_text(template)
-        if not (data / "meta.properties").exists():
-            cluster = _run("java", *JVM, "-cp", jars, "kafka.tools.StorageTool", "random-uuid").strip()
-            tool = ("java", *JVM, "-cp", jars, "kafka.tools.StorageTool", "format")
-            _run(*tool, "--standalone", "-t", cluster, "-c", str(self._config))
-        memory = (f"-Xms{self.heap}", f"-Xmx{self.heap}")
-        logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [shutil.which("java") or "java", *memory, *JVM, logging, "-cp", jars, "kafka.Kafka", str(self._config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        self._pid_file.write_text(str(self._process.pid))
-        deadline = time.monotonic() + wait_s
-        # A KRaft broker opens its port only when it can serve.
-        while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                said = self._log.read_text(errors="replace").splitlines()[-12:]
-                raise LocalKafkaError("\n".join(["the broker did not start; its last words:", *said]))
-            time.sleep(0.1)
+        kept = self.directory / "cluster.ids"
+        if not kept.exists():
+            kept.write_text("\n".join(random_uuid() for _ in range(len(self.nodes) + 1)))
+        cluster, *disks = kept.read_text().split()
+        members = enumerate(zip(self.nodes, disks, strict=True), start=1)
+        voters = ",".join(f"{number}@127.0.0.1:{node.port + 1}:{disk}" for number, (node, disk) in members)
+        try:
+            for node in self.nodes:
+                node.launch(("--initial-controllers", voters, "-t", cluster))
+            for node in self.nodes:
+                node.await_answer(wait_s)
+        except LocalKafkaError:
+            self.stop()
+            raise
 
-    def stop(self, wait_s: float = 30.0) -> None:
-        """Stop it in good order, or by force after ``wait_s``."""
-        deadline = time.monotonic() + wait_s
-        self._signal(signal.SIGCONT)
-        self._signal(signal.SIGTERM)
-        while self._alive():
-            if time.monotonic() > deadline:
-                self._signal(signal.SIGKILL)
-            time.sleep(0.1)
-        self._pid_file.unlink(missing_ok=True)
+    def stop(self) -> None:
+        """Stop all in good order, the last ones by force: without a quorum they have none to hand over to."""
+        for node in self.nodes:
+            node.stop(5.0)
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self._signal(signal.SIGKILL)
-        while self._alive():
-            time.sleep(0.02)
+        """End all at once, as a power cut would."""
+        for node in self.nodes:
+            node.kill()
 
     def pause(self) -> None:
-        """Freeze it, as a full disk or a swapping host would."""
-        self._signal(signal.SIGSTOP)
+        """Freeze all."""
+        for node in self.nodes:
+            node.pause()
 
     def resume(self) -> None:
-        """Thaw it."""
-        self._signal(signal.SIGCONT)
+        """Thaw all."""
+        for node in self.nodes:
+            node.resume()
 
     def wipe(self) -> None:
-        """Stop it and delete its data."""
-        self.stop()
+        """Stop all and delete their data."""
+        self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if (pid := self.pid) is not None:
-            os.kill(pid, number)
-
-    def _alive(self) -> bool:
-        if self._process is not None:
-            return self._process.poll() is None  # and lays a child that has ended to rest
-        return self.pid is not None
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own commands
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-12:]
-        raise LocalKafkaError("\n".join([f"{command[0]} failed:", *said]))
-    return done.stdout
 
 
 def main() -> int:
@@ -177,12 +103,18 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, default=CACHE / "broker")
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="256m")
+    parser.add_argument("--nodes", type=int, choices=[1, 3], help="default: as many as were started in DIR, or 1")
+    parser.add_argument("--node", type=int, help="only this one of them")
     given = parser.parse_args()
-    kafka = LocalKafka(given.dir, given.port, given.heap)
+    count = given.nodes or len(list(given.dir.glob("node-*"))) or 1
+    kafka: LocalKafka | LocalCluster = (LocalKafka if count == 1 else LocalCluster)(given.dir, given.port, given.heap)
+    if given.node is not None:
+        if not 1 <= given.node <= count:
+            parser.error(f"--node is 1 to {count}")
+        kafka = kafka.nodes[given.node - 1]
     try:
         if given.command == "status":
-            sys.stdout.write(f"pid {kafka.pid}\n" if kafka.pid else "down\n")
-            return 0 if kafka.pid else 1
+            return _status(kafka.nodes)
         getattr(kafka, given.command)()
     except LocalKafkaError as error:
         sys.stderr.write(f"kafka: {error}\n")
@@ -190,6 +122,12 @@ def main() -> int:
     if given.command == "start":
         sys.stdout.write(f"{kafka.address}\n")
     return 0
+
+
+def _status(nodes: Sequence[LocalKafka]) -> int:
+    for node in nodes:
+        sys.stdout.write(f"{node.directory.name}: {f'pid {node.pid}' if node.pid else 'down'}\n")
+    return 0 if all(node.pid for node in nodes) else 1
 
 
 if __name__ == "__main__":
