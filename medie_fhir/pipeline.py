@@ -37,6 +37,7 @@ from medie_fhir.model import (
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
+from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
     BASE,
     Standing,
@@ -96,10 +97,12 @@ class Pipeline:
         target: FhirServer,
         clock: Clock,
         options: Options | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.task, self.rules, self.cues, self.tables, self.mapping = task, rules, cues, tables, mapping
         self.model, self.source, self.target, self.clock = model, source, target, clock
         self.options = options or Options()
+        self.telemetry: Telemetry = telemetry or Silent()
         self._description: ModelDescription | None = None
         self._devices: set[str] = set()
 

@@ -48,13 +48,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """A model's answer. ``tokens`` is empty where the server gives no log probabilities."""
+    """A model's answer. ``tokens`` is empty where the server gives no log probabilities.
+
+    ``cached``: it was given once before, to the same question, and kept; the model was not asked.
+    """
 
     text: str
     finish_reason: str
     tokens: tuple[Token, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

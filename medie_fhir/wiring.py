@@ -16,6 +16,7 @@ from medie_fhir.adapters.fhir_wire import Patience
 from medie_fhir.adapters.llama_cpp import LlamaCpp
 from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
 from medie_fhir.errors import InvalidMapping, InvalidTask, ModelRefused, SettingsError
@@ -27,10 +28,12 @@ from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
+from medie_fhir.telemetry import Telemetry
 
 __all__ = [
     "Configuration",
     "SystemClock",
+    "WatchedPipeline",
     "allowed_hosts",
     "assemble_pipeline",
     "open_model",
@@ -172,14 +175,16 @@ def _secret(secret: SecretStr | None) -> str | None:
 
 
 @asynccontextmanager
-async def open_pipeline(settings: Settings, *, with_model: bool = True) -> AsyncIterator[Pipeline]:
+async def open_pipeline(
+    settings: Settings, *, with_model: bool = True, telemetry: Telemetry | None = None
+) -> AsyncIterator[WatchedPipeline]:
     """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started."""
     configuration = Configuration(settings)
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(open_target(settings))
         source = await stack.enter_async_context(open_source(settings))
         model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
-        yield assemble_pipeline(settings, configuration, model=model, source=source, target=target)
+        yield assemble_pipeline(settings, configuration, model=model, source=source, target=target, telemetry=telemetry)
 
 
 class _NoModel:
@@ -195,20 +200,34 @@ class _NoModel:
         raise ModelRefused("this program only publishes; it has no model")
 
 
+class WatchedPipeline(Pipeline):
+    """A pipeline whose servers' work is counted (``pipeline.model.worked``)."""
+
+    model: WatchedModel
+    source: WatchedSource
+    target: WatchedTarget
+
+
 def assemble_pipeline(
-    settings: Settings, configuration: Configuration, *, model: ModelServer, source: FhirServer, target: FhirServer
-) -> Pipeline:
+    settings: Settings,
+    configuration: Configuration,
+    *,
+    model: ModelServer,
+    source: FhirServer,
+    target: FhirServer,
+    telemetry: Telemetry | None = None,
+) -> WatchedPipeline:
     """A pipeline over given servers, with the settings' knobs."""
     notes = settings.notes
-    return Pipeline(
+    return WatchedPipeline(
         task=configuration.task,
         rules=configuration.rules,
         cues=configuration.cues,
         tables=configuration.tables,
         mapping=configuration.mapping,
-        model=model,
-        source=source,
-        target=target,
+        model=WatchedModel(model),
+        source=WatchedSource(source),
+        target=WatchedTarget(target),
         clock=SystemClock(),
         options=Options(
             events=EventOptions(
@@ -219,4 +238,5 @@ def assemble_pipeline(
             copies=settings.fhir.documents == "copy",
             source=notes.source,
         ),
+        telemetry=telemetry,
     )

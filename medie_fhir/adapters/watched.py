@@ -1,0 +1,93 @@
+"""Model and FHIR server, with a count of the work that they did: a record's own fault is told from an outage by it.
+
+A record that fails again and again while its server does the same work for others is at fault itself. Only the work
+that records wait for counts: that a server answers a probe says nothing of whether it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medie_fhir.model import Json
+from medie_fhir.ports import Content, FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
+
+__all__ = ["WatchedModel", "WatchedSource", "WatchedTarget"]
+
+
+class WatchedModel:
+    """A ModelServer (see ports) that passes all on. ``worked``: how many answers the model has given.
+
+    An answer out of a cache is none: the model may be away meanwhile.
+    """
+
+    def __init__(self, server: ModelServer) -> None:
+        self._server = server
+        self.worked = 0
+
+    async def complete(self, request: ModelRequest) -> ModelAnswer:
+        """See :class:`~medie_fhir.ports.ModelServer`."""
+        answer = await self._server.complete(request)
+        self.worked += not answer.cached
+        return answer
+
+    async def describe(self) -> ModelDescription:
+        """See :class:`~medie_fhir.ports.ModelServer`."""
+        return await self._server.describe()
+
+
+class _Passing:
+    """A FhirServer (see ports) that passes all on."""
+
+    def __init__(self, server: FhirServer) -> None:
+        self._server = server
+        self.worked = 0
+
+    async def capabilities(self) -> Json:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.capabilities()
+
+    async def read(self, resource_type: str, resource_id: str) -> Json | None:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.read(resource_type, resource_id)
+
+    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.search(resource_type, params)
+
+    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.history(resource_type, resource_id)
+
+    async def transact(self, bundle: Json) -> Json:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.transact(bundle)
+
+    async def content(self, url: str) -> Content:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        return await self._server.content(url)
+
+
+class WatchedTarget(_Passing):
+    """The FHIR server that is written to. ``worked``: how many transactions it has taken."""
+
+    async def transact(self, bundle: Json) -> Json:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        answer = await super().transact(bundle)
+        self.worked += 1
+        return answer
+
+
+class WatchedSource(_Passing):
+    """The FHIR server that is read from. ``worked``: how many contents and resources it has given."""
+
+    async def read(self, resource_type: str, resource_id: str) -> Json | None:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        resource = await super().read(resource_type, resource_id)
+        self.worked += resource is not None
+        return resource
+
+    async def content(self, url: str) -> Content:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        content = await super().content(url)
+        self.worked += 1
+        return content
