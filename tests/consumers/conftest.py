@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib
 import os
 import socket
 import sys
@@ -11,12 +11,16 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
+import docker
 import pytest
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from consumers.broker import Broker, Headers, Message, TopicPartition
 from consumers.kafka_broker import KafkaBroker
@@ -26,61 +30,134 @@ PATIENCE_S = 30.0
 
 
 def _local_kafka() -> ModuleType:
-    path = Path(__file__).parents[2] / "deploy" / "local" / "kafka" / "local_kafka.py"
-    spec = importlib.util.spec_from_file_location("local_kafka", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["local_kafka"] = module
-    spec.loader.exec_module(module)
-    return module
+    """deploy/local/kafka/local_kafka.py, which is a program and no package."""
+    folder = str(Path(__file__).parents[2] / "deploy" / "local" / "kafka")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module("local_kafka")
 
 
-def _free_port() -> int:
-    """A free port whose successor is free too (the controller's)."""
+def free_port(nodes: int = 1) -> int:
+    """A free port for a broker and the next for its controller, and those of further nodes, ten apart."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
+        with ExitStack() as stack:
             try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
+                first = stack.enter_context(_bound(0)).getsockname()[1]
+                for number in range(nodes):
+                    for port in (first + 10 * number, first + 10 * number + 1):
+                        if port != first:
+                            stack.enter_context(_bound(port))
+            except (OSError, OverflowError):
                 continue
-            return port
+            return int(first)
 
 
-def _started(directory: Path) -> Any:
-    """A broker of our own, running. In CI, failing to start is a failure."""
+def _bound(port: int) -> socket.socket:
+    bound = socket.socket()
+    try:
+        bound.bind(("127.0.0.1", port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _no_broker(reason: str) -> NoReturn:
+    """Tests with a real broker are skipped where there is none, but never in CI: nobody would notice."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _started(kind: str, directory: Path, nodes: int = 1, **options: Any) -> Any:
+    """A LocalKafka or LocalCluster, running."""
     local = _local_kafka()
     if missing := local.missing_programs():
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    kafka = local.LocalKafka(directory, _free_port())
+        _no_broker(f"no real broker: not installed: {', '.join(missing)}")
+    kafka = getattr(local, kind)(directory, free_port(nodes), **options)
     try:
         kafka.start()
     except local.LocalKafkaError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no real broker: {error}")
+        _no_broker(f"no real broker: {error}")
     return kafka
+
+
+def _docker_answers() -> bool:
+    """Whether a Docker engine is there, asked only where one could be."""
+    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+        return False
+    try:
+        client = docker.from_env(timeout=3)
+    except docker.errors.DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except (docker.errors.DockerException, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def _container() -> DockerContainer:
+    """Apache Kafka's own image with the settings of our local broker, on a port that is known beforehand."""
+    lines = (Path(__file__).parents[2] / "deploy" / "local" / "kafka" / "server.properties").read_text().splitlines()
+    properties = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    port = free_port()
+    del properties["controller.quorum.bootstrap.servers"]
+    properties |= {
+        "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.quorum.voters": "1@localhost:9093",
+        "log.dirs": "/tmp/kraft-combined-logs",
+    }
+    container = DockerContainer("apache/kafka:4.3.1").with_bind_ports(9092, port)
+    for key, value in properties.items():
+        container.with_env(f"KAFKA_{key.upper().replace('.', '_')}", value)
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(120))
+    container.address = f"127.0.0.1:{port}"
+    return container
 
 
 @pytest.fixture(scope="session")
 def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real broker: that of MEDIE_TEST_KAFKA, or one started here."""
+    """A real broker: that of MEDIE_TEST_KAFKA, else one in a container where Docker is, else one in a process."""
     if given := os.environ.get("MEDIE_TEST_KAFKA"):
         yield given
-        return
-    kafka = _started(tmp_path_factory.mktemp("kafka"))
-    yield kafka.address
-    kafka.wipe()
+    elif _docker_answers():
+        with _container() as container:
+            yield container.address
+    else:
+        kafka = _started("LocalKafka", tmp_path_factory.mktemp("kafka"))
+        yield kafka.address
+        kafka.wipe()
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Any]:
+def start_kafka(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start a real broker for one test: ``start_kafka(extra={…}, format_args=[…])``, see LocalKafka."""
+    brokers: list[Any] = []
+
+    def start(**options: Any) -> Any:
+        brokers.append(_started("LocalKafka", tmp_path / f"kafka-{len(brokers)}", **options))
+        return brokers[-1]
+
+    yield start
+    for kafka in brokers:
+        kafka.wipe()
+
+
+@pytest.fixture
+def own_kafka(start_kafka: Callable[..., Any]) -> Any:
     """A real broker for one test, to be killed and started again."""
-    kafka = _started(tmp_path / "kafka")
-    yield kafka
-    kafka.wipe()
+    return start_kafka()
+
+
+@pytest.fixture
+def kafka_cluster(tmp_path: Path) -> Iterator[Any]:
+    """Three real brokers for one test; every topic has three replicas."""
+    cluster = _started("LocalCluster", tmp_path / "kafka", nodes=3)
+    yield cluster
+    cluster.wipe()
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
