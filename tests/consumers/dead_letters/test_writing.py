@@ -37,6 +37,7 @@ async def test_a_dead_letter_is_the_original_record_with_its_place_and_the_class
         "__connect.errors.exception.class.name": b"medie_fhir.errors.HashMismatch",
         "medie.error.class": b"HashMismatch",
         "medie.attempts": b"2",
+        "medie.timestamp": b"7",
         "medie.document": hashlib.sha256(b"lab|DocumentReference/1").hexdigest()[:16].encode(),
     }
 
