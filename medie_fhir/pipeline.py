@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import ValidationError
@@ -17,8 +18,8 @@ from pydantic import ValidationError
 from medie_fhir import __version__
 from medie_fhir.coding import Tables, code
 from medie_fhir.document import TextLimits, choose, inline, read_text
-from medie_fhir.errors import ContentNotFound, EventError, RecordError
-from medie_fhir.event import EventOptions, parse_events
+from medie_fhir.errors import ContentNotFound, DocumentError, EventError, FhirRejected, ModelError, RecordError
+from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
 from medie_fhir.grounding import AlignRules, Cues, ground
 from medie_fhir.mapping import Mapping as FhirMapping
@@ -58,6 +59,7 @@ __all__ = ["Options", "Pipeline", "Published"]
 
 _FACTS = f"{BASE}/fact"
 _READS_AT_ONCE = 8
+_DESCRIBED_FOR = timedelta(minutes=5)
 _NO_MODEL = ModelDescription(model="none")
 
 
@@ -104,6 +106,7 @@ class Pipeline:
         self.options = options or Options()
         self.telemetry: Telemetry = telemetry or Silent()
         self._description: ModelDescription | None = None
+        self._described_at = datetime.min.replace(tzinfo=UTC)
         self._devices: set[str] = set()
 
     @property
@@ -114,19 +117,33 @@ class Pipeline:
     # --- bytes → extraction record ----------------------------------------------------------------------------------
 
     def parse(
-        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        *,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
     ) -> tuple[NoteEvent | EventError, ...]:
         """What a Kafka record says happened, without asking anyone. Raises EventError."""
-        return parse_events(
-            value, key, timestamp_ms=timestamp_ms, source=self.options.source, policy=self.options.events
-        )
+        source, policy = self.options.source, self.options.events
+        return parse_events(value, key, headers=headers, timestamp_ms=timestamp_ms, source=source, policy=policy)
 
     async def events(
-        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        *,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
     ) -> tuple[NoteEvent | EventError, ...]:
-        """What a Kafka record says happened; a bare reference is read from the source server. Raises EventError."""
-        parsed = self.parse(value, key, timestamp_ms=timestamp_ms)
-        return tuple([e for event in parsed for e in await self._dereferenced(event)])
+        """What a Kafka record says happened; a bare reference is read from the source server.
+
+        Where a record holds several events, a document that can't be had is an error in its place. Raises EventError,
+        FhirError, and for a record that is no more than one reference, DocumentError.
+        """
+        with self.telemetry.station("event"):
+            parsed = self.parse(value, key, headers=headers, timestamp_ms=timestamp_ms)
+            return tuple([e for event in parsed for e in await self._dereferenced(event, alone=len(parsed) == 1)])
 
     async def extract(self, event: NoteEvent) -> ExtractionRecord:
         """The extraction record of one event.
@@ -139,19 +156,20 @@ class Pipeline:
 
     async def extract_text(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
         """The extraction record of a note's text. Raises ModelError."""
-        reading = await read(note, self.task, self.model, triage=self.options.triage)
-        facts = ground(reading.values, note, self.rules, self.cues)
-        produced = self._produced(await self._described())
+        reading, produced = await self._read(note)
+        with self.telemetry.station("grounding"):
+            facts = ground(reading.values, note, self.rules, self.cues)
         return _record(document, note, reading, facts, produced)
 
     async def note(self, event: NoteEvent) -> NoteText:
         """The note's text, from the event or from behind its URL."""
-        attachment = choose(event)
-        data = inline(attachment)
-        if data is not None:
-            return read_text(attachment, data, self.options.limits)
-        content = await self.source.content(attachment.url or "")
-        return read_text(attachment, content.data, self.options.limits, served_type=content.content_type)
+        with self.telemetry.station("document"):
+            attachment = choose(event)
+            data = inline(attachment)
+            if data is not None:
+                return read_text(attachment, data, self.options.limits)
+            content = await self.source.content(attachment.url or "")
+            return read_text(attachment, content.data, self.options.limits, served_type=content.content_type)
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 
@@ -172,8 +190,10 @@ class Pipeline:
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
         """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
         source = document_reference(record.document, copies=self.options.copies)
-        facts = self.coded(record)
-        return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=_FACTS)
+        with self.telemetry.station("coding"):
+            facts = self.coded(record)
+        with self.telemetry.station("mapping"):
+            return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=_FACTS)
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
         """What a first publishing of the record would post, with the Device; or None where the record says nothing."""
@@ -187,34 +207,54 @@ class Pipeline:
 
         Raises RenderError, FhirError.
         """
-        record = await self._by_id(record)
-        standing = await self._standing(record.document)
-        if standing.outdates(record):
-            return Published("stale")
+        with self.telemetry.station("fhir"):
+            record = await self._by_id(record)
+            standing = await self._standing(record.document)
+            if standing.outdates(record):
+                return Published("stale")
+            standing = await self._with_resources(standing)
         resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
-        standing = await self._with_resources(standing)
-        bundle = self._assembled(record, resources, standing)
+        with self.telemetry.station("transaction"):
+            bundle = self._assembled(record, resources, standing)
         if bundle is None:
             return Published("empty")
-        if record.outcome is not Outcome.RETRACTED:
-            await self._ensure_device(record.produced)
-        await self.target.transact(bundle)
+        with self.telemetry.station("fhir"):
+            await self._write(bundle, record)
         outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
         return Published(outcome, len(resources), count_in_error(bundle))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    async def _dereferenced(self, event: NoteEvent | EventError) -> tuple[NoteEvent | EventError, ...]:
+    async def _dereferenced(self, event: NoteEvent | EventError, *, alone: bool) -> tuple[NoteEvent | EventError, ...]:
         if isinstance(event, EventError) or event.kind is not EventKind.REFERENCE:
             return (event,)
-        events = self.parse(await self._fetched(event.document.reference))
-        if any(isinstance(e, NoteEvent) and e.kind is EventKind.REFERENCE for e in events):
-            raise ContentNotFound("the reference leads to another reference, and not to a DocumentReference")
+        try:
+            events = self.parse(await self._fetched(event.document.reference))
+            if any(isinstance(e, NoteEvent) and e.kind is EventKind.REFERENCE for e in events):
+                raise ContentNotFound("the reference leads to another reference, and not to a DocumentReference")
+        except (EventError, DocumentError) as error:
+            if alone:
+                raise
+            return (error if isinstance(error, EventError) else EventError(f"{type(error).__name__}: {error}"),)
         return events
 
+    async def _read(self, note: NoteText) -> tuple[Reading, Produced]:
+        """What the model reads in a note, and which model that is."""
+        with self.telemetry.station("extraction"):
+            try:
+                reading = await read(note, self.task, self.model, triage=self.options.triage)
+                model = await self._described()
+            except ModelError:
+                self._description = None  # what comes back may be another model
+                raise
+        self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
+        return reading, self._produced(model)
+
     async def _described(self) -> ModelDescription:
-        if self._description is None:
-            self._description = await self.model.describe()
+        """Which model it is, asked anew every few minutes: another adapter may be served meanwhile, under our name."""
+        now = self.clock.now()
+        if self._description is None or now - self._described_at >= _DESCRIBED_FOR:
+            self._description, self._described_at = await self.model.describe(), now
         return self._description
 
     async def _fetched(self, reference: str) -> bytes:
@@ -279,9 +319,29 @@ class Pipeline:
         work = Work.of(record, self.mapping.label, standing)
         return assemble(record, resources, standing, work, mapping=self.mapping.label, copies=self.options.copies)
 
-    async def _ensure_device(self, produced: Produced) -> None:
+    async def _write(self, bundle: Json, record: ExtractionRecord) -> None:
+        """Post the transaction, once the Device that it refers to is there.
+
+        A server that was emptied or restored meanwhile refuses it for a Device that we take to be there: where we only
+        take it to be, it is written again, and the transaction posted once more.
+        """
+        if record.outcome is Outcome.RETRACTED:  # refers to none
+            await self.target.transact(bundle)
+            return
+        resource = device(record.produced)
+        remembered = resource["id"] in self._devices
+        await self._ensure(resource)
+        try:
+            await self.target.transact(bundle)
+        except FhirRejected:
+            if not remembered:
+                raise
+            self._devices.discard(resource["id"])
+            await self._ensure(resource)
+            await self.target.transact(bundle)
+
+    async def _ensure(self, resource: Json) -> None:
         """The Device, once a process and not in every bundle: parallel transactions on one resource conflict."""
-        resource = device(produced)
         if resource["id"] not in self._devices:
             await self.target.transact(transaction([resource]))
             self._devices.add(resource["id"])

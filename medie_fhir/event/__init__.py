@@ -5,18 +5,22 @@ Law: every byte string gives events or raises an EventError; nothing else ever e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from medie_fhir.errors import EventError, UnknownEventShape
-from medie_fhir.event import bundle, document_reference, reference, tombstone
+from medie_fhir.event import bundle, cloud_event, document_reference, reference, subscription, tombstone
+from medie_fhir.event.cloud_event import Mode
 from medie_fhir.event.document_reference import EventOptions
-from medie_fhir.event.json_value import load
+from medie_fhir.event.headers import Headers
+from medie_fhir.event.json_value import load, load_array
 from medie_fhir.event.references import Surroundings
 from medie_fhir.fhir_names import RESOURCE_TYPES
-from medie_fhir.model import NoteEvent, RetractionReason
+from medie_fhir.model import Json, NoteEvent, RetractionReason
 
-__all__ = ["EventOptions", "parse_events"]
+__all__ = ["EventOptions", "Headers", "parse_events"]
+
+Events = tuple[NoteEvent | EventError, ...]
 
 _DEFAULT = EventOptions()
 
@@ -25,19 +29,22 @@ def parse_events(
     value: bytes | None,
     key: bytes | None = None,
     *,
+    headers: Headers = (),
     timestamp_ms: int | None = None,
     source: str | None = None,
     policy: EventOptions = _DEFAULT,
-) -> tuple[NoteEvent | EventError, ...]:
+) -> Events:
     """The events of one Kafka record, in the order of the sender.
 
-    ``value`` is a DocumentReference, a Bundle of them or a bare reference as JSON in UTF-8, or None: then ``key`` names
-    the document that is gone, and ``timestamp_ms`` is when. ``source`` names the sending system.
+    ``value`` is JSON in UTF-8 of one of the shapes: a DocumentReference, a Bundle of them, a subscription notification,
+    a bare reference, a CloudEvent around any of these (of which ``headers`` may tell); or None: then ``key`` names the
+    document that is gone, and ``timestamp_ms`` is when. ``source`` names the sending system.
 
-    Raises the EventError that the record as a whole is; in a Bundle, a bad entry is given as its EventError in its
-    place. Empty for a Bundle without DocumentReferences, and for a preliminary document that ``policy`` skips.
+    Raises the EventError that the record as a whole is; in a Bundle or batch, a bad entry is given as its EventError in
+    its place. Empty for a Bundle without DocumentReferences, for a notification of no event (a heartbeat, a handshake),
+    and for a preliminary document that ``policy`` skips.
     """
-    events = _events(value, key, timestamp_ms, source, policy)
+    events = _events(value, key, headers, tombstone.instant(timestamp_ms), source=source, policy=policy)
     return tuple(_without_itself(_by_id(event, policy.server) for event in events)) if policy.server else events
 
 
@@ -62,16 +69,46 @@ def _by_id(event: NoteEvent | EventError, server: str) -> NoteEvent | EventError
 
 
 def _events(
-    value: bytes | None, key: bytes | None, timestamp_ms: int | None, source: str | None, policy: EventOptions
-) -> tuple[NoteEvent | EventError, ...]:
+    value: bytes | None,
+    key: bytes | None,
+    headers: Headers,
+    at: str | None,
+    *,
+    source: str | None,
+    policy: EventOptions,
+) -> Events:
+    def opened(event: cloud_event.CloudEvent) -> Events:
+        return cloud_event.read(event, lambda data, time: _resource(data, time, source, policy), key, at, source)
+
+    mode = cloud_event.mode(headers)
+    if mode is Mode.BINARY:
+        return opened(cloud_event.from_headers(headers, value))
     if value is None:
-        return (tombstone.read(key, timestamp_ms, source),)
+        return (tombstone.read(key, at, source),)
+    if mode is Mode.BATCH:
+        return tuple(_each(load_array(value), opened))
     parsed = load(value)
+    if mode is Mode.STRUCTURED or cloud_event.is_cloud_event(parsed):
+        return opened(cloud_event.from_json(parsed))
+    return _resource(parsed, at, source, policy)
+
+
+def _each(batch: list[object], opened: Callable[[cloud_event.CloudEvent], Events]) -> Iterator[NoteEvent | EventError]:
+    for item in batch:
+        try:
+            yield from opened(cloud_event.from_json(item))
+        except EventError as error:
+            yield error
+
+
+def _resource(parsed: Json, at: str | None, source: str | None, policy: EventOptions) -> Events:
     kind = parsed.get("resourceType")
     if kind == "DocumentReference":
         return document_reference.read(parsed, Surroundings(), source, policy)
+    if kind == "Bundle" and subscription.is_notification(parsed):
+        return subscription.read(parsed, at, source, policy)
     if kind == "Bundle":
-        return bundle.read(parsed, tombstone.instant(timestamp_ms), source, policy)
+        return bundle.read(parsed, at, source, policy)
     if isinstance(kind, str) and kind in RESOURCE_TYPES:  # no other word of the sender's is repeated
         raise UnknownEventShape(f"a {kind} resource, not a DocumentReference or a Bundle of them")
     if "resourceType" not in parsed and "reference" in parsed:

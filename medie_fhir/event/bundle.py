@@ -13,9 +13,10 @@ from medie_fhir.event.references import TYPE_NAME, Surroundings, kept, literal
 from medie_fhir.event.tombstone import deletion
 from medie_fhir.model import Json, NoteEvent
 
-__all__ = ["read"]
+__all__ = ["read", "read_entries"]
 
 _TYPES = ("transaction", "batch", "collection", "history", "searchset")
+_WRITTEN = (None, "POST", "PUT")
 _ETAG = re.compile(r'(?:W/)?"([^"]+)"')
 
 
@@ -24,19 +25,33 @@ def read(
 ) -> tuple[NoteEvent | EventError, ...]:
     """The events in the order of the entries, which in a history is newest first.
 
-    A bad entry is its error, in its place. ``timestamp`` is the time of a deletion whose entry has none.
-    Raises UnknownEventShape where the Bundle as a whole can't be read.
+    ``timestamp`` is the time of a deletion whose entry has none. Raises UnknownEventShape where the Bundle as a whole
+    can't be read.
     """
     if bundle.get("type") not in _TYPES:
         raise UnknownEventShape(f"a Bundle whose type is none of {', '.join(_TYPES)}")
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise UnknownEventShape("Bundle.entry must be an array")
+    return read_entries(entries, timestamp, source, policy)
+
+
+def read_entries(
+    entries: list[object],
+    timestamp: str | None,
+    source: str | None,
+    policy: EventOptions,
+    naming: tuple[str | None, ...] = _WRITTEN,
+) -> tuple[NoteEvent | EventError, ...]:
+    """The events of entries, in their order. A bad entry is its error, in its place.
+
+    ``naming``: the methods by which an entry without a resource says that there is a document.
+    """
     near = _near(entries)
     events: list[NoteEvent | EventError] = []
     for entry in entries:
         try:
-            events.extend(_entry(entry, near, timestamp, source, policy))
+            events.extend(_entry(entry, near, timestamp, source=source, policy=policy, naming=naming))
         except EventError as error:
             events.append(error)
     return tuple(events)
@@ -56,7 +71,13 @@ def _near(entries: list[object]) -> dict[str, Json]:
 
 
 def _entry(
-    entry: object, near: dict[str, Json], timestamp: str | None, source: str | None, policy: EventOptions
+    entry: object,
+    near: dict[str, Json],
+    timestamp: str | None,
+    *,
+    source: str | None,
+    policy: EventOptions,
+    naming: tuple[str | None, ...],
 ) -> Iterator[NoteEvent | EventError]:
     if not isinstance(entry, dict):
         raise UnknownEventShape("a Bundle.entry is not an object")
@@ -67,7 +88,7 @@ def _entry(
     elif resource and resource.get("resourceType") == "DocumentReference":
         around = Surroundings(entries=near, base=_base(entry, resource))
         yield from document_reference.read(resource, around, source, policy)
-    elif resource is None and (found := _named(request, entry)):
+    elif resource is None and string(request, "method") in naming and (found := _named(request, entry)):
         yield reference.read({"reference": found}, source)
 
 
@@ -89,9 +110,7 @@ def _deleted(
 
 
 def _named(request: Json, entry: Json) -> str | None:
-    """The document that an entry without a resource says was written."""
-    if string(request, "method") not in (None, "POST", "PUT"):
-        return None
+    """The document that an entry without a resource is about."""
     for url in (string(request, "url"), string(entry, "fullUrl")):
         found = literal(url) if url else None
         if found and found[1] == "DocumentReference":

@@ -21,6 +21,7 @@ from medie_fhir.event.elements import (
 )
 from medie_fhir.event.references import Surroundings, kept, kept_all, type_of
 from medie_fhir.event.version import refuse_other_versions
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import (
     Attachment,
     DocumentInfo,
@@ -144,7 +145,8 @@ def _subject(document: Json, around: Surroundings) -> Json:
         raise NoSubject("subject is a reference that leads nowhere" if given else "subject is missing")
     kind = type_of(subject)
     if kind not in (None, "Patient"):
-        raise NoSubject(f"subject is a {kind}, not a Patient")
+        told = f"a {kind}" if kind in RESOURCE_TYPES else "something"  # no other word of the sender's is repeated
+        raise NoSubject(f"subject is {told}, not a Patient")
     return subject
 
 

@@ -1,4 +1,4 @@
-"""Bytes → one JSON object (RFC 8259), strict: what two parsers could take differently is refused."""
+"""Bytes → one JSON object or array (RFC 8259), strict: what two parsers could take differently is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from medie_fhir.errors import NotJson
 from medie_fhir.model import Json
 
-__all__ = ["load"]
+__all__ = ["load", "load_array"]
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -22,6 +22,21 @@ def load(value: bytes) -> Json:
     Refused are repeated keys, NaN and infinities, numbers beyond the range of a double, half surrogate pairs, and
     nesting deeper than the interpreter's stack.
     """
+    parsed = _parsed(value)
+    if not isinstance(parsed, dict):
+        raise NotJson("the value is JSON, but not an object")
+    return parsed
+
+
+def load_array(value: bytes) -> list[Any]:
+    """The JSON array that ``value`` is, as strict as :func:`load`. Raises NotJson for all else."""
+    parsed = _parsed(value)
+    if not isinstance(parsed, list):
+        raise NotJson("the value is JSON, but not an array")
+    return parsed
+
+
+def _parsed(value: bytes) -> Any:
     try:
         parsed = json.loads(
             value.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite
@@ -38,8 +53,6 @@ def load(value: bytes) -> Json:
         raise NotJson(f"the value is not JSON (at character {error.pos})") from None
     except ValueError:  # a whole number of thousands of digits: the interpreter's own guard
         raise NotJson("a number of the value is too long") from None
-    if not isinstance(parsed, dict):
-        raise NotJson("the value is JSON, but not an object")
     return parsed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medie_fhir.errors import UnknownEventShape
 from medie_fhir.event.references import literal
+from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import DocumentInfo, DocumentVersion, EventKind, Json, NoteEvent
 
 __all__ = ["read"]
@@ -22,6 +23,7 @@ def read(value: Json, source: str | None) -> NoteEvent:
     if "@" in reference:
         raise UnknownEventShape("a reference by a URL with a user name: where to log in is the settings' to say")
     if kind != "DocumentReference":
-        raise UnknownEventShape(f"a reference to a {kind}, not to a DocumentReference")
+        told = f"a {kind}" if kind in RESOURCE_TYPES else "something"  # no other word of the sender's is repeated
+        raise UnknownEventShape(f"a reference to {told}, not to a DocumentReference")
     info = DocumentInfo(reference=reference, version=DocumentVersion(version_id=version), source=source)
     return NoteEvent(EventKind.REFERENCE, info)

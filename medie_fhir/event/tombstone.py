@@ -12,8 +12,10 @@ from medie_fhir.model import DocumentInfo, DocumentVersion, EventKind, NoteEvent
 __all__ = ["deletion", "instant", "read"]
 
 
-def read(key: bytes | None, timestamp_ms: int | None, source: str | None) -> NoteEvent:
-    """The retraction that a null value stands for. Raises UnidentifiedDocument for a key that names no document.
+def read(key: bytes | None, at: str | None, source: str | None) -> NoteEvent:
+    """The retraction, of the instant ``at``, that a null value stands for.
+
+    Raises UnidentifiedDocument for a key that names no document.
 
     Keys: ``DocumentReference/123`` or its URL, ``123``, ``{system}|{value}`` of an identifier, and each of them but the
     bare id after ``{source}|``, as in :attr:`DocumentInfo.key`. Of ``a|b|c``, ``a`` is taken as the source.
@@ -25,7 +27,7 @@ def read(key: bytes | None, timestamp_ms: int | None, source: str | None) -> Not
     named_source, reference = _split(text, source)
     if reference is None:
         raise UnidentifiedDocument("a null value whose key names no document; key it DocumentReference/{id}")
-    return deletion(reference, instant(timestamp_ms), named_source)
+    return deletion(reference, at, named_source)
 
 
 def _split(text: str, source: str | None) -> tuple[str | None, str | None]:

@@ -7,6 +7,8 @@ from medie_fhir.model import Json
 
 __all__ = ["refuse_other_versions"]
 
+_ONLY_R5 = ("attester", "basedOn", "bodySite", "event", "facilityType", "modality", "period", "practiceSetting")
+"""Elements of objects that R4 has not, or has elsewhere: in ``context``, or as ``authenticator``."""
 _ADVICE = "convert it to R4 before the topic"
 
 
@@ -23,10 +25,22 @@ def refuse_other_versions(document: Json) -> None:
         raise UnsupportedFhirVersion(f"it has class in the place of category, as in DSTU2 and STU3; {_ADVICE}")
     if not {"category", "date"} & document.keys() and any(map(_dstu2_format, _objects(document.get("content")))):
         raise UnsupportedFhirVersion(f"content.format is an array of Codings, as in DSTU2; {_ADVICE}")
+    if shape := _r5_shape(document):
+        raise UnsupportedFhirVersion(f"{shape}, as in R5; {_ADVICE}")
+
+
+def _r5_shape(document: Json) -> str | None:
+    """What only R5 has of a document. Of its new codes of ``docStatus``, those that say that it doesn't hold."""
     if any(isinstance(relation.get("code"), dict) for relation in _objects(document.get("relatesTo"))):
-        raise UnsupportedFhirVersion(f"relatesTo.code is a CodeableConcept, as in R5; {_ADVICE}")
-    if any("reference" in context for context in _objects(document.get("context"))):
-        raise UnsupportedFhirVersion(f"context is a Reference, as in R5; {_ADVICE}")
+        return "relatesTo.code is a CodeableConcept"
+    if any({"reference", "identifier"} & context.keys() for context in _objects(document.get("context"))):
+        return "context is a Reference"
+    if any(_objects(content.get("profile")) for content in _objects(document.get("content"))):
+        return "it has content.profile"
+    if document.get("docStatus") in ("cancelled", "deprecated"):
+        return "docStatus is cancelled or deprecated"
+    own = (name for name in _ONLY_R5 if isinstance(document.get(name), dict) or _objects(document.get(name)))
+    return next((f"it has {name}" for name in own), None)
 
 
 def _objects(value: object) -> list[Json]:

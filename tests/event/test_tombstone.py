@@ -38,11 +38,12 @@ def test_a_key_names_its_document_and_may_name_its_source(key: str, expected: tu
 @pytest.mark.parametrize("key", [None, b"", b" ", b"\xff", b"Patient/1", b"a b", b"x|", b"||", b"a||", b"{}", b".."])
 def test_a_key_that_names_no_document_is_refused(key: bytes | None) -> None:
     with pytest.raises(UnidentifiedDocument):
-        read(key, 0, None)
+        read(key, None, None)
 
 
 def test_the_records_time_is_when() -> None:
-    assert read(b"1", 1_700_000_000_123, None).document.version.last_updated == "2023-11-14T22:13:20.123Z"
+    assert instant(1_700_000_000_123) == "2023-11-14T22:13:20.123Z"
+    assert read(b"1", "2023-11-14T22:13:20.123Z", None).document.version.last_updated == "2023-11-14T22:13:20.123Z"
 
 
 @pytest.mark.parametrize("timestamp", [None, -1, 10**30])
