@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""A real HAPI FHIR R4 server on this machine without Docker: jars from Maven Central, one Java process, H2.
+
+    local_fhir.py start [--dir DIR] [--port PORT] [--heap 768m]    prints the base URL
+    local_fhir.py stop|kill|pause|resume|status|wipe [--dir DIR] [--port PORT]
+
+Needs a JDK (17 or later) and mvn on the PATH. The class path and the compiled server are kept in
+``~/.cache/medie-fhir/fhir``. Needs only the standard library, so that it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # a script, and no package: its neighbour must be found from anywhere
+
+from jvm import CACHE, LEAN, Jvm, JvmError, class_path, fingerprint, missing_programs, run  # noqa: E402
+
+KEPT = CACHE / "fhir"
+
+
+class LocalFhirError(JvmError):
+    """What is missing, or what the server said last."""
+
+
+def lacking() -> list[str]:
+    """Which of the programs that are needed are not installed."""
+    return missing_programs("java", "javac", "mvn")
+
+
+def compiled(jars: str) -> Path:
+    """The folder of the compiled server. Compiled again when its source or its jars change."""
+    sources = sorted((HERE / "src").glob("*"))
+    folder = KEPT / f"classes-{fingerprint(HERE / 'pom.xml', *sources)}"
+    if not folder.exists():
+        fresh = folder.with_suffix(f".{os.getpid()}")
+        run("javac", "-d", str(fresh), "-cp", jars, *(str(s) for s in sources if s.suffix == ".java"))
+        shutil.copy(HERE / "src" / "logback.xml", fresh)
+        try:
+            fresh.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder
+
+
+class LocalFhir:
+    """One server, whose database, log and process id lie in ``directory``."""
+
+    def __init__(self, directory: Path, port: int = 18080, heap: str = "768m") -> None:
+        self.directory = directory.resolve()
+        self.port = port
+        self.heap = heap
+        data = str(self.directory / "data")
+        self._arguments = ("FhirServer", str(port), data)
+        self._jvm = Jvm("fhir", self.directory, mark=data)
+
+    @property
+    def address(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.port}/fhir"
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, or None."""
+        return self._jvm.pid
+
+    def start(self, wait_s: float = 180.0) -> None:
+        """Start it, and return when it answers. Starting a running one does nothing."""
+        if self.pid is not None:
+            return
+        if _is_taken(self.port):
+            raise LocalFhirError(f"port {self.port} is taken by another program")
+        if missing := lacking():
+            raise LocalFhirError(f"not installed: {', '.join(missing)}")
+        jars = class_path(HERE / "pom.xml", KEPT)
+        classes = os.pathsep.join((str(compiled(jars)), jars))
+        self._jvm.start((f"-Xmx{self.heap}", *LEAN, "-cp", classes, *self._arguments), self._answers, wait_s)
+
+    def stop(self, wait_s: float = 30.0) -> None:
+        """Stop it in good order, or by force after ``wait_s``."""
+        self._jvm.stop(wait_s)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._jvm.kill()
+
+    def pause(self) -> None:
+        """Freeze it: connections are taken, and nothing is answered."""
+        self._jvm.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Thaw it."""
+        self._jvm.signal(signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Stop it and delete its data."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        """Whether it says what it can do; the first such answer takes HAPI some seconds, the next ones none."""
+        try:
+            with urllib.request.urlopen(f"{self.address}/metadata", timeout=60) as answer:  # noqa: S310 - our own
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("command", choices=["start", "stop", "kill", "pause", "resume", "status", "wipe"])
+    parser.add_argument("--dir", type=Path, default=KEPT / "server")
+    parser.add_argument("--port", type=int, default=18080)
+    parser.add_argument("--heap", default="768m")
+    given = parser.parse_args()
+    fhir = LocalFhir(given.dir, given.port, given.heap)
+    try:
+        if given.command == "status":
+            sys.stdout.write(f"pid {fhir.pid}\n" if fhir.pid else "down\n")
+            return 0 if fhir.pid else 1
+        getattr(fhir, given.command)()
+    except JvmError as error:
+        sys.stderr.write(f"fhir: {error}\n")
+        return 1
+    if given.command == "start":
+        sys.stdout.write(f"{fhir.address}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
