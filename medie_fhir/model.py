@@ -387,7 +387,7 @@ class Produced(Frozen):
 
 
 class Usage(Frozen):
-    """What the record cost at the model server, in tokens."""
+    """What the record cost at the model server, in tokens. ``cached``: some answers were kept ones, and cost none."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0

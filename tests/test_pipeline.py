@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +23,9 @@ from medie_fhir.errors import (
 )
 from medie_fhir.model import EventKind, ExtractionRecord, Json, NoteEvent, Outcome
 from medie_fhir.pipeline import Pipeline, Published
+from medie_fhir.ports import ModelDescription
 from medie_fhir.settings import FhirSettings, Settings
+from medie_fhir.telemetry import Silent
 from medie_fhir.transaction import transaction
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
@@ -331,3 +335,92 @@ async def test_the_record_goes_to_json_and_back(pipeline: Pipeline, event: Event
     assert isinstance(note, NoteEvent)
     record = await pipeline.extract(note)
     assert ExtractionRecord.model_validate_json(record.to_json()) == record
+
+
+class Heard(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.stations: list[str] = []
+        self.spent: list[tuple[int, int]] = []
+
+    @contextmanager
+    def station(self, name: str) -> Iterator[None]:
+        self.stations.append(name)
+        yield
+
+    def tokens(self, prompt: int, completion: int) -> None:
+        self.spent.append((prompt, completion))
+
+
+async def test_every_station_tells_that_it_works(pipeline: Pipeline, event: Event) -> None:
+    pipeline.telemetry = heard = Heard()
+    await through(pipeline, event(LUNG))
+    read, written = heard.stations[:4], heard.stations[4:]
+    assert read == ["event", "document", "extraction", "grounding"]
+    assert written == ["fhir", "coding", "mapping", "transaction", "fhir"]
+    assert heard.spent == [(10, 5)]
+
+
+async def test_another_model_behind_the_same_url_is_seen_in_time(
+    pipeline: Pipeline, event: Event, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = pipeline.clock.now()
+    pipeline.clock = clock = StoodClock(now)
+    (note,) = await pipeline.events(event(LUNG))
+    assert isinstance(note, NoteEvent)
+
+    async def adapter() -> str | None:
+        return (await pipeline.extract(note)).produced.adapter_digest
+
+    def serving(digest: str) -> None:
+        async def describe() -> ModelDescription:
+            return ModelDescription("scripted", "medical-ie", digest)
+
+        monkeypatch.setattr(model, "describe", describe)
+
+    serving("first")
+    assert await adapter() == "first"
+    serving("second")
+    clock.moment += timedelta(minutes=4)
+    assert await adapter() == "first", "not asked for every note"
+    clock.moment += timedelta(minutes=1)
+    assert await adapter() == "second"
+    serving("third")
+    model.answer = "not JSON"
+    with pytest.raises(ModelOutputError):
+        await pipeline.extract(note)
+    model.answer = None
+    assert await adapter() == "third", "after a fault it may be another"
+
+
+class StoodClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+async def test_a_server_that_has_forgotten_the_device_is_given_it_again(
+    configuration: Configuration, model: Any, twin: FhirTwin, event: Event
+) -> None:
+    """A server that was emptied meanwhile refuses a reference to it; the record is not to blame."""
+
+    class Restored:
+        """The twin until it is replaced by an empty one."""
+
+        now = twin
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.now, name)
+
+    server = Restored()
+    pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=server)  # type: ignore[arg-type]
+    await through(pipeline, event(LUNG))
+    server.now = FhirTwin()
+    await server.now.transact(transaction([{"resourceType": "Patient", "id": "p1"}]))
+    assert await through(pipeline, event(LUNG)) == [Published("written", 4, 0)]
+    assert len(server.now.current("Device")) == 1

@@ -46,9 +46,11 @@ async def read(note: NoteText, task: Task, model: ModelServer, *, triage: bool =
         except ModelOutputError:
             for half in chunks(note, (span.end - span.start + 1) // 2, span):
                 values += await _ask(note, half, task, model, answers)
+    paid = [answer for answer in answers if not answer.cached]
     usage = Usage(
-        prompt_tokens=sum(answer.prompt_tokens for answer in answers),
-        completion_tokens=sum(answer.completion_tokens for answer in answers),
+        prompt_tokens=sum(answer.prompt_tokens for answer in paid),
+        completion_tokens=sum(answer.completion_tokens for answer in paid),
+        cached=len(paid) < len(answers),
     )
     return Reading(tuple(values), usage, triaged=triage and not wanted)
 

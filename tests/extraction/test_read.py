@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,3 +116,11 @@ async def test_a_value_over_several_lines_is_one_line(
 ) -> None:
     model = memory_model(lambda piece: answer_of(cancer_type="lung \n  cancer"))
     assert [v.value for v in (await read(note_of(ONCOLOGY), task, model)).values] == ["lung cancer"]
+
+
+async def test_answers_that_were_kept_cost_nothing(task: Task, note_of: NoteOf, memory_model: Any) -> None:
+    answer = ModelAnswer(json.dumps(dict.fromkeys(task.fields)), "stop", (), 10, 5)
+    asked = await read(note_of(ONCOLOGY), task, memory_model(lambda piece: answer))
+    kept = await read(note_of(ONCOLOGY), task, memory_model(lambda piece: replace(answer, cached=True)))
+    assert asked.usage == Usage(prompt_tokens=10, completion_tokens=5)
+    assert kept.usage == Usage(cached=True)
