@@ -94,7 +94,8 @@ class Content:
 class FhirServer(Protocol):
     """A FHIR R4 server, as far as we use one. Resources are JSON objects.
 
-    All raise FhirUnavailable, FhirThrottled, FhirAnswerInvalid or FhirUnauthorized where that is what happened.
+    All raise FhirUnavailable, FhirThrottled, FhirAnswerInvalid, FhirForbidden or FhirUnauthorized where that is what
+    happened.
     """
 
     async def capabilities(self) -> Json:

@@ -7,6 +7,7 @@ knowing who set them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -17,6 +18,8 @@ __all__ = ["TRACE_HEADERS", "Silent", "Telemetry", "Together", "passing_on", "tr
 TRACE_HEADERS = ("traceparent", "tracestate")
 """W3C Trace Context (https://www.w3.org/TR/trace-context/)."""
 
+_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_STATE = re.compile(r"[ -~]{1,512}")
 _current: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default={})  # noqa: B039 - never changed in place
 
 
@@ -92,9 +95,20 @@ def trace_headers() -> Mapping[str, str]:
 
 @contextmanager
 def passing_on(headers: Mapping[str, str]) -> Iterator[None]:
-    """Within, :func:`trace_headers` gives those of ``headers`` that are trace headers."""
-    token = _current.set({name: headers[name] for name in TRACE_HEADERS if name in headers})
+    """Within, :func:`trace_headers` gives those of ``headers`` that are trace headers, and well-formed.
+
+    They come from a Kafka record, so anyone's: a line break in one would make every request of the record fail.
+    """
+    token = _current.set(_well_formed(headers))
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def _well_formed(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The trace's headers; none where its parent is none (W3C Trace Context, sections 3.2 and 3.3)."""
+    parent, state = (headers.get(name, "") for name in TRACE_HEADERS)
+    if not _PARENT.fullmatch(parent):
+        return {}
+    return {"traceparent": parent} | ({"tracestate": state} if _STATE.fullmatch(state) else {})

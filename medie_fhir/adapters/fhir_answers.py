@@ -19,6 +19,7 @@ from medie_fhir.errors import (
     FhirAnswerInvalid,
     FhirConflict,
     FhirError,
+    FhirForbidden,
     FhirRejected,
     FhirThrottled,
     FhirUnauthorized,
@@ -51,10 +52,13 @@ _RACE = {"HAPI-0550", "HAPI-0823", "HAPI-0824", "HAPI-0825"}
 _NO_RACE = {"HAPI-0539", "HAPI-0929", "HAPI-0958", "HAPI-0988", "HAPI-1092", "HAPI-2207", "multiple-matches"}
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes, doing: str) -> FhirError:
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, doing: str, needs: str = "this interaction"
+) -> FhirError:
     """The error that an answer of status 300 or more stands for. ``headers`` have lower-case names.
 
-    ``doing`` says what was tried (``"reading a Patient"``), without ids or values.
+    ``doing`` says what was tried (``"reading a Patient"``), and ``needs`` what it takes to be allowed to (``"Patient:
+    read"``), both without ids or values.
     """
     outcome = _outcome(body)
     said = _said(outcome)
@@ -69,6 +73,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, doing: str) -
         return FhirRejected(message) if _NO_RACE.intersection(said) else FhirConflict(message)
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) and outcome is None:
         return FhirAnswerInvalid(f"{message}: not a FHIR server's answer; check the base URL")
+    if status == HTTPStatus.FORBIDDEN:
+        return FhirForbidden(f"{message}: grant our user or token {needs}, unless this one is rightly closed to us")
     kind, advice = _BY_STATUS.get(status, _by_class(status))
     if kind is FhirRejected and any(part.startswith("missing ") for part in said):
         advice = ": load what is missing into this server first, then send the record again"
@@ -76,10 +82,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, doing: str) -
 
 
 _NOT_OFFERED = (FhirAnswerInvalid, ": the server doesn't offer this interaction")
-_NO_ENTRY = (FhirUnauthorized, ": check the credentials and their scopes")
 _BY_STATUS: dict[int, tuple[type[FhirError], str]] = {
-    HTTPStatus.UNAUTHORIZED: _NO_ENTRY,
-    HTTPStatus.FORBIDDEN: _NO_ENTRY,
+    HTTPStatus.UNAUTHORIZED: (FhirUnauthorized, ": the credentials are missing, wrong or expired"),
     HTTPStatus.METHOD_NOT_ALLOWED: _NOT_OFFERED,
     HTTPStatus.NOT_IMPLEMENTED: _NOT_OFFERED,
     HTTPStatus.REQUEST_TIMEOUT: (FhirUnavailable, ""),

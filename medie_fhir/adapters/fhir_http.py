@@ -28,7 +28,7 @@ from medie_fhir.errors import (
     ForbiddenUrl,
     UndecodableText,
 )
-from medie_fhir.fhir_names import place
+from medie_fhir.fhir_names import RESOURCE_TYPES, place
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
 
@@ -87,18 +87,21 @@ class FhirHttp:
     async def read(self, resource_type: str, resource_id: str) -> Json | None:
         """A resource, or None where there is none (404, 410, said by the FHIR server and not by a proxy)."""
         doing = f"reading a {resource_type}"
-        answer = await self._wire.ask(Ask("GET", self._url(resource_type, resource_id), doing, absent=_GONE))
+        url, needs = self._url(resource_type, resource_id), f"{resource_type}: read"
+        answer = await self._wire.ask(Ask("GET", url, doing, absent=_GONE, needs=needs))
         return resource_of(answer.headers, answer.body, resource_type, doing) if answer.ok else None
 
     async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
         """All matches, over all pages, in the server's order. Raises FhirRejected for a parameter it doesn't know."""
         url = f"{self._url(resource_type)}?{urlencode(params)}"
-        return [match async for page in self._pages(url, f"searching {resource_type}") for match in matches(page)]
+        pages = self._pages(url, f"searching {resource_type}", needs=f"{resource_type}: search")
+        return [match async for page in pages for match in matches(page)]
 
     async def history(self, resource_type: str, resource_id: str) -> list[Json]:
         """All versions of a resource, newest first; empty where there is none. Deletions are not among them."""
         doing = f"reading the history of a {resource_type}"
-        pages = self._pages(f"{self._url(resource_type, resource_id)}/_history", doing, absent=_GONE)
+        url, needs = f"{self._url(resource_type, resource_id)}/_history", f"{resource_type}: history"
+        pages = self._pages(url, doing, absent=_GONE, needs=needs)
         return [version async for page in pages for version in versions(page)]
 
     async def transact(self, bundle: Json) -> Json:
@@ -115,7 +118,15 @@ class FhirHttp:
         except (TypeError, ValueError):
             raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
-        ask = Ask("POST", self._base, doing, headers=headers, data=data, repeatable=_repeatable(bundle))
+        ask = Ask(
+            "POST",
+            self._base,
+            doing,
+            headers=headers,
+            data=data,
+            repeatable=_repeatable(bundle),
+            needs=f"transaction, and create and update of {', '.join(_types(bundle))}",
+        )
         answer = await self._wire.ask(ask)
         return transaction_response(bundle, resource_of(answer.headers, answer.body, "Bundle", doing), doing)
 
@@ -166,12 +177,13 @@ class FhirHttp:
             raise ContentTooLarge(f"{doing}: more than {self._max_content_bytes} bytes")
         return Content(data, content_type)
 
-    async def _pages(self, url: str, doing: str, absent: tuple[int, ...] = ()) -> AsyncIterator[Json]:
+    async def _pages(self, url: str, doing: str, *, needs: str, absent: tuple[int, ...] = ()) -> AsyncIterator[Json]:
         """The pages of a search or a history; none where the first is one of ``absent``."""
         seen: set[str] = set()
         while url not in seen and len(seen) < _MOST_PAGES:
             # Without no-cache, HAPI answers a repeated search from a cache for a minute, and misses fresh writes.
-            ask = Ask("GET", url, doing, absent if not seen else _GONE, headers={"Cache-Control": "no-cache"})
+            headers = {"Cache-Control": "no-cache"}
+            ask = Ask("GET", url, doing, absent if not seen else _GONE, headers=headers, needs=needs)
             answer = await self._wire.ask(ask)
             if not answer.ok and seen:
                 raise FhirUnavailable(f"{doing}: the server has forgotten the search between two pages; search again")
@@ -199,6 +211,13 @@ def _repeatable(bundle: Json) -> bool:
         if request.get("ifMatch") or (request.get("method") == "POST" and not request.get("ifNoneExist")):
             return False
     return True
+
+
+def _types(bundle: Json) -> list[str]:
+    """The resource types in a Bundle: no other word of it may stand in a message."""
+    return sorted(
+        RESOURCE_TYPES.intersection(str(e.get("resource", {}).get("resourceType")) for e in bundle.get("entry", ()))
+    )
 
 
 def _resource_type(data: bytes) -> str | None:

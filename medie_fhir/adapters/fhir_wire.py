@@ -22,6 +22,7 @@ from medie_fhir.errors import (
     FhirUnavailable,
     ForbiddenUrl,
 )
+from medie_fhir.telemetry import trace_headers
 
 __all__ = ["FHIR_JSON", "Answer", "Ask", "FhirWire", "Patience"]
 
@@ -47,8 +48,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. ``doing`` says what it is for, without ids or values: it stands in error messages.
+    """A request.
 
+    ``doing`` says what it is for, and ``needs`` what must be granted for it, without ids or values: they stand in error
+    messages.
     ``absent``: the statuses that mean "nothing there" and are given back like 200. ``content``: any bytes are fine,
     redirects are given back, and more than ``limit`` bytes are ContentTooLarge. ``repeatable``: may be sent twice.
     What may hold a patient's data is left out of the ``repr``, which tracebacks with local variables show.
@@ -64,6 +67,7 @@ class Ask:
     content: bool = False
     limit: int = _MOST_ANSWER_BYTES
     repeatable: bool = True
+    needs: str = "this interaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Answer:
 
 
 class FhirWire:
-    """Sends requests; knows which of them go to the FHIR server itself, for only these carry its credentials."""
+    """Sends requests; knows which of them go to the FHIR server itself, for only these carry credentials and trace."""
 
     def __init__(
         self,
@@ -149,7 +153,7 @@ class FhirWire:
             raise FhirUnavailable(f"{ask.doing}: no connection, or a broken one ({type(error).__name__})") from None
         if answer.ok or (ask.content and answer.redirects):
             return answer
-        refusal = error_of(answer.status, answer.headers, answer.body, ask.doing)
+        refusal = error_of(answer.status, answer.headers, answer.body, ask.doing, ask.needs)
         # A proxy's or a wrong address's 404 must not read as "there is no such resource".
         said_by_the_server = ask.content or not answer.body or isinstance(refusal, FhirRejected)
         if answer.status in ask.absent and said_by_the_server:
@@ -171,7 +175,7 @@ class FhirWire:
         headers = {
             "Accept": ask.accept,
             "Accept-Encoding": "identity",
-            **(self._headers if ours else {}),
+            **({**trace_headers(), **self._headers} if ours else {}),
             **ask.headers,
         }
         request = self._client.build_request(ask.method, ask.url, headers=headers, content=ask.data)

@@ -23,6 +23,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from medie_fhir.errors import ModelOutputError, ModelRefused, ModelRejected, ModelUnavailable, SettingsError
 from medie_fhir.model import Json
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
+from medie_fhir.telemetry import trace_headers
 
 __all__ = ["OpenAiHttp"]
 
@@ -146,7 +147,7 @@ class OpenAiHttp:
 
     async def _once(self, method: str, path: str, body: Json | None) -> Json:
         try:
-            response = await self._client.request(method, path, json=body)
+            response = await self._client.request(method, path, json=body, headers=trace_headers())
         except httpx.HTTPError as error:
             fault = type(error).__name__  # as above: httpx's exceptions hold the request
         else:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_answers import error_of, matches, next_link, resource_of, retry_after, versions
-from medie_fhir.errors import FhirAnswerInvalid, FhirError
+from medie_fhir.errors import FhirAnswerInvalid, FhirError, FhirForbidden, FhirUnauthorized, Policy
 from medie_fhir.model import Json
 
 FHIR = {"content-type": "application/fhir+json;charset=utf-8"}
@@ -58,6 +58,15 @@ def test_what_helps_to_find_the_fault_is_told() -> None:
         "posting: HTTP 400 (processing; HAPI-1094; missing Patient/p9; at Bundle.entry[3].resource)"
         ": load what is missing into this server first, then send the record again"
     )
+
+
+def test_403_is_about_this_one_and_401_about_us() -> None:
+    closed = error_of(403, {}, b"", "reading a Device", "Device: read")
+    stranger = error_of(401, {}, b"", "reading a Device", "Device: read")
+
+    assert (type(closed), closed.policy) == (FhirForbidden, Policy.DEAD_LETTER)
+    assert (type(stranger), stranger.policy) == (FhirUnauthorized, Policy.STOP)
+    assert "grant our user or token Device: read" in str(closed)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from medie_fhir.errors import (
     FhirAnswerInvalid,
     FhirConflict,
     FhirError,
+    FhirForbidden,
     FhirRejected,
     FhirThrottled,
     FhirUnauthorized,
@@ -33,6 +34,7 @@ from medie_fhir.errors import (
     UndecodableText,
 )
 from medie_fhir.model import Json
+from medie_fhir.telemetry import passing_on
 
 PATIENT: Json = {"resourceType": "Patient", "id": "p1"}
 BUNDLE: Json = {
@@ -96,7 +98,8 @@ def broken() -> None:
     ("answer", "expected", "attempts"),
     [
         (fhir(401), FhirUnauthorized, 1),
-        (fhir(403), FhirUnauthorized, 1),
+        (fhir(403), FhirForbidden, 1),
+        (html(403), FhirForbidden, 1),
         (fhir(400), FhirRejected, 1),
         (fhir(404), FhirRejected, 1),
         (fhir(410), FhirRejected, 1),
@@ -299,6 +302,22 @@ async def test_credentials_stay_with_the_fhir_server() -> None:
     assert not {"x-key", "authorization"} & set(elsewhere.seen[0].headers)
 
 
+async def test_the_trace_goes_on_to_the_fhir_server_and_to_no_one_else() -> None:
+    trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "site=1"}
+    script, elsewhere = Script(), Script(Answer(200, {"content-type": "text/plain"}, b"note"))
+    with FhirTwin() as other, FhirTwinServer(other, fault=elsewhere) as files:
+        host = files.base_url.split("/")[2]
+        async with against(script, allowed_hosts=frozenset({host})) as client:
+            with passing_on(trace):
+                await client.transact(BUNDLE)
+                await client.content(f"{files.base_url}/Binary/b1")
+            await client.read("Patient", "p1")
+
+    assert trace.items() <= script.seen[0].headers.items()
+    assert not trace.keys() & script.seen[1].headers.keys()
+    assert not trace.keys() & elsewhere.seen[0].headers.keys()
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://169.254.169.254/latest", "https://elsewhere.invalid/x", "file:///etc/passwd", "//elsewhere.invalid/x", ""],
@@ -364,6 +383,29 @@ async def test_content_that_can_not_be_had_is_its_own_document_s_error(answer: A
             await client.content("Binary/b1")
 
     assert caught.value.policy is Policy.DEAD_LETTER
+
+
+async def test_what_is_closed_to_us_is_this_record_s_error_and_says_what_to_grant() -> None:
+    def said(error: FhirForbidden) -> str:
+        assert error.policy is Policy.DEAD_LETTER
+        assert SAID not in str(error)
+        return str(error)
+
+    stranger = {"resource": {"resourceType": SAID, "id": "x"}, "request": {"method": "PUT", "url": "x"}}
+    async with against(Script(*[fhir(403)] * 4)) as client:
+        with pytest.raises(FhirForbidden) as transaction:
+            await client.transact({**BUNDLE, "entry": [*BUNDLE["entry"], stranger]})
+        with pytest.raises(FhirForbidden) as read:
+            await client.read("Device", "d1")
+        with pytest.raises(FhirForbidden) as search:
+            await client.search("Provenance", {"entity": "DocumentReference/d1"})
+        with pytest.raises(FhirForbidden) as history:
+            await client.history("Patient", "p1")
+
+    assert "grant our user or token transaction, and create and update of Patient," in said(transaction.value)
+    assert "Device: read" in said(read.value)
+    assert "Provenance: search" in said(search.value)
+    assert "Patient: history" in said(history.value)
 
 
 async def test_content_cut_short_is_asked_for_again() -> None:

@@ -25,6 +25,7 @@ from medie_fhir.errors import (
     SettingsError,
 )
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
+from medie_fhir.telemetry import passing_on
 
 SECRET = "Mrs Miller has a melanoma"
 REQUEST = ModelRequest([{"role": "user", "content": SECRET}], {"type": "object"}, 99)
@@ -118,6 +119,18 @@ async def test_the_request_is_greedy_and_asks_for_the_schema_and_log_probabiliti
     assert body["messages"] == [{"role": "user", "content": SECRET}]
     assert (body["temperature"], body["seed"], body["max_tokens"], body["logprobs"]) == (0, 0, 99, True)
     assert body["response_format"]["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
+
+
+async def test_the_trace_goes_on_to_the_model_server(server: Server) -> None:
+    server.says(CHAT, completion())
+    trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "site=1"}
+    with passing_on(trace):
+        await complete(server, api_key="k")
+    await complete(server)
+    traced, untraced = (headers for _, headers, _ in server.seen)
+    assert trace.items() <= traced.items()
+    assert traced["Authorization"] == "Bearer k"
+    assert not trace.keys() & untraced.keys()
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
