@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from consumers.broker import Message, Producer, Topics
+from consumers.broker import Headers, Message, Producer, Topics
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
 from medie_fhir.errors import EventError, NoteSkipped, Policy
 from medie_fhir.model import ExtractionRecord, NoteEvent, Outcome
+from medie_fhir.telemetry import trace_headers
 
 __all__ = ["ExtractPipeline", "ExtractWorker"]
-
-_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
 
 class ExtractPipeline(Protocol):
     """What the worker needs of the pipeline."""
 
     async def events(
-        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        *,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
     ) -> tuple[NoteEvent | EventError, ...]:
         """The events of a record's value; what is wrong with one entry of a Bundle stands in its place as a value.
 
@@ -49,7 +53,9 @@ class ExtractWorker:
         What is wrong with one event keeps no other from being read: the first such error is raised at the end, for the
         dead letter. An error to be tried again, or to stop at, is raised at once; all events then run again.
         """
-        events = await self._pipeline.events(message.value, message.key, timestamp_ms=message.timestamp_ms)
+        events = await self._pipeline.events(
+            message.value, message.key, headers=message.headers, timestamp_ms=message.timestamp_ms
+        )
         failures: list[NoteFailed] = []
         outcomes: list[NoteOutcome] = []
         for event in events:
@@ -58,7 +64,7 @@ class ExtractWorker:
             reference = document.reference if document else None
             verdict, detail = Verdict.REFUSED, None
             try:
-                verdict, detail = await self._extract(event, message)
+                verdict, detail = await self._extract(event)
             except NoteSkipped as skipped:
                 verdict, detail = Verdict.SKIPPED, skipped.reason
             except Exception as error:  # noqa: BLE001 - kept for the end, or raised by its policy
@@ -80,7 +86,7 @@ class ExtractWorker:
         if failures:
             raise failures[0]
 
-    async def _extract(self, event: NoteEvent | EventError, message: Message) -> tuple[Verdict, str | None]:
+    async def _extract(self, event: NoteEvent | EventError) -> tuple[Verdict, str | None]:
         if isinstance(event, EventError):
             raise event
         record = await self._pipeline.extract(event)
@@ -88,7 +94,7 @@ class ExtractWorker:
             self._topics.extractions,
             key=record.document.key.encode(),
             value=record.to_json().encode(),
-            headers=tuple(header for header in message.headers if header[0] in _TRACE_HEADERS),
+            headers=tuple((name, trace.encode()) for name, trace in trace_headers().items()),
         )
         if record.outcome is Outcome.RETRACTED:
             return Verdict.RETRACTED, record.reason.value if record.reason else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 from consumers.broker import TopicPartition
 from consumers.lifecycle import Record
@@ -28,30 +28,40 @@ class Lanes:
 
     A lane is one key of one partition. Records without a key have no order to keep: whoever writes them spreads them
     over the partitions already.
+
+    Records are taken by tasks that each go on to the next one; a task that has to wait is followed by another. So there
+    are as many tasks as records that wait for something, and a record that needs no waiting costs none.
     """
 
     def __init__(self, process: Process, on_end: Callable[[Record, BaseException | None], None]) -> None:
         self._process = process
         self._on_end = on_end
-        self._tasks: dict[Record, asyncio.Task[None]] = {}
-        self._tails: dict[Lane, asyncio.Task[None]] = {}
+        self._records: set[Record] = set()
+        self._ready: deque[Record] = deque()
+        self._behind: dict[Lane, deque[Record]] = {}  # of each lane that is taken: what waits for its turn
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._follower: asyncio.Task[None] | None = None  # made, and not yet begun
         self._watches: list[_Watch] = []
+        self._cancelled = False
 
     def begin(self, records: Iterable[Record]) -> None:
         """Run these, in their order within each lane."""
         for record in records:
+            self._records.add(record)
             key = record.message.key
-            lane = (record.message.place, key) if key is not None else None
-            task = asyncio.create_task(self._run(record, self._tails.get(lane) if lane else None))
-            self._tasks[record] = task
-            if lane:
-                self._tails[lane] = task
-            task.add_done_callback(partial(self._end, record, lane))
+            if key is not None:
+                lane = (record.place, key)
+                if (behind := self._behind.get(lane)) is not None:
+                    behind.append(record)
+                    continue
+                self._behind[lane] = deque()
+            self._ready.append(record)
+        self._follow()
 
     def abandon(self, partitions: Collection[TopicPartition] | None = None) -> None:
         """Let no record of these (None: of all) begin or try again any more. What runs may finish."""
         for record in self._of(partitions):
-            record.abandoned.set()
+            record.abandon()
 
     def when_settled(self, partitions: Collection[TopicPartition], within_s: float, then: Callable[[], None]) -> None:
         """Call ``then`` once: when no record of these is in flight any more, or after ``within_s``."""
@@ -63,25 +73,50 @@ class Lanes:
         watch.timer = asyncio.get_running_loop().call_later(within_s, self._settled, watch)
 
     async def cancel(self) -> None:
-        """Cancel what still runs."""
-        tasks = list(self._tasks.values())
+        """Cancel what still runs, and begin nothing any more."""
+        self._cancelled = True
+        self._ready.clear()
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _of(self, partitions: Collection[TopicPartition] | None) -> set[Record]:
-        return {r for r in self._tasks if partitions is None or r.message.place in partitions}
+        return {r for r in self._records if partitions is None or r.place in partitions}
 
-    async def _run(self, record: Record, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait((before,))
-        await self._process(record)
+    def _follow(self) -> None:
+        """See to it that someone takes what is ready, should the one who runs have to wait."""
+        if self._ready and self._follower is None and not self._cancelled:
+            self._follower = task = asyncio.create_task(self._take())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def _end(self, record: Record, lane: Lane | None, task: asyncio.Task[None]) -> None:
-        del self._tasks[record]
-        if lane and self._tails.get(lane) is task:
-            del self._tails[lane]
-        self._on_end(record, None if task.cancelled() else task.exception())
+    async def _take(self) -> None:
+        self._follower = None
+        while self._ready and not self._cancelled:
+            record = self._ready.popleft()
+            self._follow()
+            error: Exception | None = None
+            try:
+                await self._process(record)
+            except asyncio.CancelledError:
+                self._end(record, None)
+                raise
+            except Exception as raised:  # noqa: BLE001 - whatever it is, on_end is told
+                error = raised
+            self._end(record, error)
+
+    def _end(self, record: Record, error: BaseException | None) -> None:
+        self._records.discard(record)
+        self._on_end(record, error)
+        key = record.message.key
+        if key is not None:
+            lane = (record.place, key)
+            if behind := self._behind[lane]:
+                self._ready.append(behind.popleft())
+                self._follow()
+            else:
+                del self._behind[lane]
         for watch in list(self._watches):
             watch.waiting.discard(record)
             if not watch.waiting:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from consumers.broker import Message
+from consumers.broker import Message, TopicPartition
 
 __all__ = ["MOVES", "IllegalMove", "Record", "State"]
 
@@ -27,12 +27,14 @@ __all__ = ["MOVES", "IllegalMove", "Record", "State"]
 class State(Enum):
     """Where a record is on its way through the loop."""
 
-    WAITING = auto()  # polled; behind another of its key, or not yet begun
+    WAITING = auto()  # polled; behind another of its key, not yet begun, or held back by an outage
     RUNNING = auto()  # a worker has it
     BACKING_OFF = auto()  # the world failed it: it will run again
     CONDEMNED = auto()  # its dead letter is on the way
     DONE = auto()
     DROPPED = auto()  # let go unfinished: its partition goes, or the loop stops
+
+    __hash__ = object.__hash__  # a member is one object; Enum's own hash is slow, and this is asked for each record
 
 
 MOVES: Final[Mapping[State, frozenset[State]]] = {
@@ -52,22 +54,42 @@ class IllegalMove(RuntimeError):
 class Record:
     """A message on its way. Lives on the asyncio loop's thread.
 
-    ``epoch`` is that of the assignment it was polled under; ``abandoned`` is set when it must not begin (or try
-    again) any more, while what runs may finish.
+    ``epoch`` is that of the assignment it was polled under.
     """
 
-    __slots__ = ("_state", "abandoned", "epoch", "message")
+    __slots__ = ("_abandoned", "_state", "_told", "epoch", "message", "place")
 
-    def __init__(self, message: Message, epoch: int) -> None:
+    def __init__(self, message: Message, place: TopicPartition, epoch: int) -> None:
         self.message = message
+        self.place = place
         self.epoch = epoch
-        self.abandoned = asyncio.Event()
         self._state = State.WAITING
+        self._abandoned = False
+        self._told: asyncio.Event | None = None  # made only for a record that waits: most never do
 
     @property
     def state(self) -> State:
         """Where it is."""
         return self._state
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether it must not begin, or try again, any more. What runs may finish."""
+        return self._abandoned
+
+    def abandon(self) -> None:
+        """Let it not begin, or try again, any more."""
+        self._abandoned = True
+        if self._told is not None:
+            self._told.set()
+
+    async def until_abandoned(self) -> None:
+        """Return when it is abandoned."""
+        if self._told is None:
+            self._told = asyncio.Event()
+            if self._abandoned:
+                self._told.set()
+        await self._told.wait()
 
     def move(self, to: State) -> None:
         """Go there, or raise IllegalMove."""

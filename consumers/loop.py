@@ -3,7 +3,7 @@
 One thread owns the consumer and does nothing else; the work runs on the asyncio loop that awaits :meth:`Loop.run`.
 
 * A record is committed only when it, and every record polled before it in its partition, is done.
-* Records of one partition and key run one after another; all others side by side, ``max_in_flight`` at most.
+* Records of one partition and key run one after another; all others side by side, so many and so many bytes at most.
 * A partition that goes is drained and committed while it is still ours; what isn't done in time runs again elsewhere.
 * During an outage nothing new is polled, and the group membership is kept alive for as long as it lasts.
 * When the consumer's thread dies, :meth:`Loop.run` raises: a process that doesn't poll must not live on.
@@ -15,19 +15,23 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consumers.broker import Consumer, Message, TopicPartition
 from consumers.dead_letters import DeadLetters
+from consumers.dependencies import Dependency
 from consumers.lanes import Lanes
 from consumers.lifecycle import Record, State
+from consumers.monitor import LoopView
 from consumers.offsets import Ledger
 from consumers.outcomes import Report
 from consumers.processing import Processor, RetryOptions, Worker
+from consumers.watched import Watched
 from medie_fhir.errors import BrokerUnavailable
+from medie_fhir.telemetry import Telemetry
 
 __all__ = ["Loop", "LoopOptions"]
 
@@ -40,11 +44,15 @@ Offsets = Mapping[TopicPartition, int]
 class LoopOptions:
     """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
 
+    A poll waits for ``idle_poll_s`` with nothing in flight, ``busy_poll_s`` with something, and ``held_poll_s`` while
+    as much is in flight as may be: no poll can be ended early, and what becomes free must not stay so.
+
     ``drain_s`` must stay well under the broker's ``max_poll_interval``. Even an idle member commits every
     ``idle_commit_s``: one that was fenced off by another of its name learns it in no other way.
     """
 
     max_in_flight: int = 64
+    max_in_flight_bytes: int = 64 * 1024 * 1024
     commit_interval_s: float = 1.0
     commit_every: int = 500
     idle_commit_s: float = 30.0
@@ -52,6 +60,7 @@ class LoopOptions:
     span_limit: int = 10_000
     idle_poll_s: float = 1.0
     busy_poll_s: float = 0.05
+    held_poll_s: float = 0.01
     retry: RetryOptions = field(default_factory=RetryOptions)
 
 
@@ -66,11 +75,15 @@ class Loop:
         dead_letters: DeadLetters,
         report: Report,
         options: LoopOptions | None = None,
+        dependencies: Iterable[Dependency] = (),
+        telemetry: Telemetry | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._consumer = consumer
         self._options = options or LoopOptions()
-        self._processor = Processor(worker, dead_letters, report, self._options.retry)
+        self._processor = Processor(
+            worker, dead_letters, report, self._options.retry, dependencies=dependencies, telemetry=telemetry
+        )
         self._stage = worker.stage
         self._now = monotonic
         self._stopping = threading.Event()
@@ -79,13 +92,14 @@ class Loop:
         # Shared by the threads, under the lock:
         self._changed = threading.Condition()
         self._ledger = Ledger(self._options.span_limit)
-        self._in_flight = 0
+        self._in_flight = self._in_flight_bytes = 0
         self._completed = 0  # since the last commit
         self._paused: frozenset[TopicPartition] = frozenset()
+        self._watched = Watched(monotonic())
         # The consumer's thread's own:
         self._committed_at = monotonic()
         self._ends: dict[TopicPartition, int] = {}
-        self._holding = self._outage = False
+        self._holding = False
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
@@ -102,6 +116,7 @@ class Loop:
         )
         self._running = True
         thread.start()
+        beating = asyncio.create_task(self._beat())
         try:
             await self._over.wait()
         except asyncio.CancelledError:
@@ -110,7 +125,9 @@ class Loop:
             raise
         finally:
             self._running = False
+            beating.cancel()
             await self._lanes.cancel()
+            await self._processor.aclose()
             thread.join()
         if self._error is not None:
             raise self._error
@@ -121,6 +138,22 @@ class Loop:
         if self._running:
             with suppress(RuntimeError):  # the asyncio loop ended meanwhile
                 self._asyncio.call_soon_threadsafe(self._lanes.abandon)
+
+    def view(self) -> LoopView:
+        """How it is now. From any thread."""
+        with self._changed:
+            return self._watched.view(
+                now=self._now(),
+                stage=self._stage,
+                running=self._running and not self._stopping.is_set(),
+                ledger=self._ledger,
+                paused=self._paused,
+                in_flight=self._in_flight,
+                in_flight_bytes=self._in_flight_bytes,
+                struggling=self._processor.struggling,
+                retries=self._processor.retries,
+                waiting=self._processor.waiting,
+            )
 
     # --- the consumer's thread --------------------------------------------------------------------------------------
 
@@ -147,34 +180,45 @@ class Loop:
         with self._changed:
             room = max(1, options.max_in_flight - self._in_flight)
             busy = self._in_flight > 0 or self._completed > 0
+        wait = options.busy_poll_s if busy else options.idle_poll_s
+        if self._holding and not self._processor.waiting:
+            wait = options.held_poll_s
         try:
-            messages = self._consumer.poll(options.busy_poll_s if busy else options.idle_poll_s, room)
+            messages = self._consumer.poll(wait, room)
         except BrokerUnavailable as error:
             log.warning("%s: polling failed with %s", self._stage, type(error).__name__)
             self._stopping.wait(options.idle_poll_s)
             messages = []
         self._accept(messages)
-        self._throttle()
+        owned = self._consumer.assignment()
+        self._throttle(owned)
         self._commit_if_due()
+        self._watched.came_round(self._now(), {p: self._consumer.high_water(p) for p in owned})
 
     def _accept(self, messages: list[Message]) -> None:
         if not messages:
             return
+        now, size = self._now(), sum(message.size for message in messages)
         with self._changed:
-            records = [Record(message, self._ledger.accept(message.place, message.offset)) for message in messages]
+            accept = self._ledger.accept
+            records = [
+                Record(message, place := message.place, accept(place, message.offset, now)) for message in messages
+            ]
             self._in_flight += len(records)
+            self._in_flight_bytes += size
         self._asyncio.call_soon_threadsafe(self._begin, records)
 
-    def _throttle(self) -> None:
+    def _throttle(self, owned: frozenset[TopicPartition]) -> None:
         """Pause all at the most in flight and in an outage, resume at half; pause what is full."""
-        owned, outage = self._consumer.assignment(), self._processor.outage
-        if outage != self._outage:
-            self._outage = outage
-            log.warning("%s: %s", self._stage, "an outage: paused until it ends" if outage else "the outage is over")
-        most = self._options.max_in_flight
+        outage, most, bytes_most = (
+            self._processor.waiting,
+            self._options.max_in_flight,
+            self._options.max_in_flight_bytes,
+        )
         with self._changed:
-            above = most // 2 if self._holding else most - 1
-            self._holding = self._in_flight > above or outage
+            half = 2 if self._holding else 1
+            full = self._in_flight > (most - 1) // half or self._in_flight_bytes >= bytes_most // half
+            self._holding = bool(outage) or full
             paused = self._paused & owned
             wanted = owned if self._holding else self._ledger.full & owned
             self._paused = wanted
@@ -199,10 +243,12 @@ class Loop:
         try:
             self._consumer.commit(offsets)
         except BrokerUnavailable as error:
+            self._watched.commit_failures += 1
             log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
             return False
         finally:
             self._committed_at = self._now()  # after it: polling comes between two commits however long they take
+        self._watched.commits += 1
         with self._changed:
             self._ledger.acknowledge(offsets)
         return True
@@ -238,6 +284,12 @@ class Loop:
 
     # --- the asyncio thread -----------------------------------------------------------------------------------------
 
+    async def _beat(self) -> None:
+        """Show that the work's loop comes round."""
+        while True:
+            self._watched.beat_at = self._now()
+            await asyncio.sleep(1.0)
+
     def _begin(self, records: list[Record]) -> None:
         self._lanes.begin(records)
         if self._stopping.is_set():
@@ -249,10 +301,13 @@ class Loop:
             self._lanes.abandon()  # before the next of its key begins
         with self._changed:
             self._in_flight -= 1
+            self._in_flight_bytes -= record.message.size
             if record.state is State.DONE:
-                self._ledger.finish(record.message.place, record.epoch, record.message.offset)
+                self._ledger.finish(record.place, record.epoch, record.message.offset)
                 self._completed += 1
-            self._changed.notify_all()
+                self._watched.finished += 1
+            if self._in_flight == 0:
+                self._changed.notify_all()
 
     def _drain(self, partitions: frozenset[TopicPartition], epoch: int, offsets: Future[Offsets]) -> None:
         """Partitions are about to go: let what runs finish, then say what to commit, and forget them."""
@@ -273,6 +328,7 @@ class Loop:
         with self._changed:
             self._ledger.assign(partitions)
             self._paused -= partitions
+            self._watched.rebalances += 1
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> Future[Offsets]:
         """Partitions are about to go."""
@@ -280,6 +336,7 @@ class Loop:
         with self._changed:
             epoch = self._ledger.epoch
             self._paused -= partitions
+            self._watched.rebalances += 1
         self._asyncio.call_soon_threadsafe(self._drain, partitions, epoch, offsets)
         return offsets
 
@@ -288,6 +345,7 @@ class Loop:
         with self._changed:
             self._ledger.drop(partitions)
             self._paused -= partitions
+            self._watched.rebalances += 1
         self._asyncio.call_soon_threadsafe(self._lanes.abandon, partitions)
 
     # --- any thread -------------------------------------------------------------------------------------------------

@@ -22,31 +22,47 @@ class PartitionTracker:
     def __init__(self, epoch: int, span_limit: int) -> None:
         self.epoch = epoch
         self._span_limit = span_limit
-        self._order: deque[int] = deque()  # from the first unfinished record on, in order
+        self._order: deque[tuple[int, float]] = deque()  # offset, time; from the first unfinished record on, in order
         self._unfinished: set[int] = set()
         self._next: int | None = None
         self._committed: int | None = None
 
-    def add(self, offset: int) -> None:
-        """A record was polled. Raises ValueError for one out of order."""
+    def add(self, offset: int, at: float = 0.0) -> None:
+        """A record was polled, at this time. Raises ValueError for one out of order."""
         if self._next is not None and offset < self._next:
             raise ValueError(f"offset {offset} after {self._next - 1}")
         if self._committed is None:
             self._committed = offset  # where the group stands is where we began to read
-        self._order.append(offset)
+        self._order.append((offset, at))
         self._unfinished.add(offset)
         self._next = offset + 1
 
     def finish(self, offset: int) -> None:
         """A record is done. Raises KeyError for one that was not polled, or is done already."""
         self._unfinished.remove(offset)
-        while self._order and self._order[0] not in self._unfinished:
-            self._order.popleft()
+        order, unfinished = self._order, self._unfinished
+        while order and order[0][0] not in unfinished:
+            order.popleft()
 
     @property
     def watermark(self) -> int | None:
         """The offset that may be committed, or None before the first record."""
-        return self._order[0] if self._order else self._next
+        return self._order[0][0] if self._order else self._next
+
+    @property
+    def position(self) -> int | None:
+        """The offset after the last record that was polled."""
+        return self._next
+
+    @property
+    def committed(self) -> int | None:
+        """The offset that was last committed, or where we began to read."""
+        return self._committed
+
+    @property
+    def oldest(self) -> float | None:
+        """When the first unfinished record was polled."""
+        return self._order[0][1] if self._order else None
 
     @property
     def unfinished(self) -> int:
@@ -90,12 +106,13 @@ class Ledger:
             if tracker is not None and (epoch is None or tracker.epoch <= epoch):
                 del self._trackers[partition]
 
-    def accept(self, partition: TopicPartition, offset: int) -> int:
+    def accept(self, partition: TopicPartition, offset: int, at: float = 0.0) -> int:
         """A record was polled; the epoch it belongs to."""
-        if partition not in self._trackers:
+        tracker = self._trackers.get(partition)
+        if tracker is None:
             self.assign([partition])
-        tracker = self._trackers[partition]
-        tracker.add(offset)
+            tracker = self._trackers[partition]
+        tracker.add(offset, at)
         return tracker.epoch
 
     def finish(self, partition: TopicPartition, epoch: int, offset: int) -> bool:
@@ -125,6 +142,10 @@ class Ledger:
         """How many records of this are not done."""
         tracker = self._trackers.get(partition)
         return tracker.unfinished if tracker is not None else 0
+
+    def tracker(self, partition: TopicPartition) -> PartitionTracker | None:
+        """What is known of a partition that is ours."""
+        return self._trackers.get(partition)
 
     @property
     def epoch(self) -> int:

@@ -81,25 +81,45 @@ def policy_of(error: BaseException) -> Policy:
 
 
 class Report:
-    """Counts outcomes and passes each on. Thread-safe; a listener that raises harms no record."""
+    """Counts outcomes and errors, and passes each on. Thread-safe; a listener that raises harms no record."""
 
-    def __init__(self, on_note: Callable[[NoteOutcome], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_note: Callable[[NoteOutcome], None] | None = None,
+        on_error: Callable[[str, BaseException], None] | None = None,
+    ) -> None:
         self._on_note = on_note
+        self._on_error = on_error
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, Verdict]] = Counter()
+        self._errors: Counter[tuple[str, str]] = Counter()
 
     def finished(self, outcome: NoteOutcome) -> None:
         """A note is finished at a stage."""
         with self._lock:
             self._counts[outcome.stage, outcome.verdict] += 1
-        if self._on_note is None:
-            return
-        try:
-            self._on_note(outcome)
-        except Exception as error:  # noqa: BLE001 - what listens is foreign, and the note is finished whatever it does
-            log.error("a listener of outcomes failed with %s", type(error).__name__)  # noqa: TRY400 - no text in logs
+        if self._on_note is not None:
+            self._tell(self._on_note, outcome)
+
+    def failed(self, stage: str, error: BaseException) -> None:
+        """An attempt at a record failed, whatever becomes of it."""
+        with self._lock:
+            self._errors[stage, type(error).__name__] += 1
+        if self._on_error is not None:
+            self._tell(self._on_error, stage, error)
 
     def counts(self) -> dict[tuple[str, Verdict], int]:
         """How many notes, by stage and verdict."""
         with self._lock:
             return dict(self._counts)
+
+    def errors(self) -> dict[tuple[str, str], int]:
+        """How many attempts failed, by stage and the error's class."""
+        with self._lock:
+            return dict(self._errors)
+
+    def _tell(self, listener: Callable[..., None], *what: object) -> None:
+        try:
+            listener(*what)
+        except Exception as error:  # noqa: BLE001 - what listens is foreign, and the note is finished whatever it does
+            log.error("a listener of outcomes failed with %s", type(error).__name__)  # noqa: TRY400 - no text in logs

@@ -6,18 +6,25 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from consumers.broker import Message
 from consumers.dead_letters import DeadLetters, TooManyDeadLetters
+from consumers.dependencies import Circuit, Circuits, Dependency
 from consumers.lifecycle import Record, State
+from consumers.monitor import Waiting
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
-from medie_fhir.errors import NoteSkipped, Policy
+from medie_fhir.errors import FhirThrottled, NoteSkipped, Policy
+from medie_fhir.telemetry import TRACE_HEADERS, Silent, Telemetry
 
 __all__ = ["Processor", "RetryOptions", "Worker"]
 
 log = logging.getLogger(__name__)
+
+_WINDOW: Final = 100  # records that a burst of dead letters is looked for among
 
 
 class Worker(Protocol):
@@ -41,60 +48,129 @@ class RetryOptions:
     A server's Retry-After makes a wait longer, up to ``longest_retry_after_s``: a date that is years away, or a wrong
     clock, must not hold a partition for ever.
 
-    After ``outage_after`` attempts without another record's success between them, it is an outage. So many dead
-    letters in a row (``max_dead_letters_in_a_row``, 0 for no limit) stop the loop.
+    After ``outage_after`` failures the dependency itself is asked; where it is away, nothing more is begun until it
+    answers, however long that takes. A record that fails ``max_attempts`` times while its dependency does the work of
+    others is at fault itself, and becomes a dead letter; what is throttled never does.
+
+    So many dead letters among the last 100 records (``dead_letter_burst``, 0 for no limit) stop the loop.
+
+    A dependency that is away is asked every ``probe_s`` to ``longest_probe_s`` seconds. When it is back, what waited
+    begins again within ``spread_s``, and not all at once.
     """
 
     initial_s: float = 0.2
     max_s: float = 30.0
     longest_retry_after_s: float = 600.0
     outage_after: int = 5
-    max_dead_letters_in_a_row: int = 100
+    max_attempts: int = 20
+    dead_letter_burst: int = 50
+    probe_s: float = 1.0
+    longest_probe_s: float = 15.0
+    spread_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How it went with one record.
+
+    ``waits`` are those since the last outage, ``own`` the failures that are its own, ``worked`` what its dependencies
+    had done at its last failure.
+    """
+
+    attempts: int = 0
+    waits: int = 0
+    own: int = 0
+    worked: dict[str, int] | None = None
 
 
 class Processor:
     """Takes records through their lifecycle, on one asyncio loop."""
 
-    def __init__(self, worker: Worker, dead_letters: DeadLetters, report: Report, options: RetryOptions) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        dead_letters: DeadLetters,
+        report: Report,
+        options: RetryOptions,
+        *,
+        dependencies: Iterable[Dependency] = (),
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._worker = worker
         self._dead_letters = dead_letters
         self._report = report
         self._options = options
-        self._successes = 0
-        self._dead_in_a_row = 0
+        self._dependencies = tuple(dependencies)
+        self._circuits = Circuits(self._dependencies, first_s=options.probe_s, longest_s=options.longest_probe_s)
+        self._telemetry = telemetry
+        self._silent = Silent()
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)  # of the last records: was it a dead letter
         self._struggling: set[Record] = set()
-        self._stuck = False
+        self._retries = 0
 
     @property
-    def outage(self) -> bool:
-        """Whether what we depend on is away, so that no more records should be begun. Read from any thread."""
-        return self._stuck and bool(self._struggling)
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What is away, so that no more records should be begun. Read from any thread."""
+        return self._circuits.waiting
+
+    @property
+    def struggling(self) -> int:
+        """How many records have failed so often that their dependency was asked. Read from any thread."""
+        return len(self._struggling)
+
+    @property
+    def retries(self) -> int:
+        """How many attempts were not a record's first. Read from any thread."""
+        return self._retries
+
+    async def aclose(self) -> None:
+        """Ask no dependency any more."""
+        await self._circuits.aclose()
 
     async def process(self, record: Record) -> None:
         """Take a record to DONE or DROPPED. What it raises stops the loop, and leaves the record undone."""
-        attempts, seen = 0, self._successes
+        if self._telemetry is None and not record.message.headers:
+            await self._take(record)
+            return
+        with (self._telemetry or self._silent).record(self._worker.stage, _trace(record.message)):
+            await self._take(record)
+
+    async def _take(self, record: Record) -> None:
+        tries = _Tries()
         try:
-            while not record.abandoned.is_set():
-                record.move(State.RUNNING)
-                attempts += 1
-                began = time.perf_counter()
-                failure = await self._attempt(record.message)
-                if failure is None:
-                    self._succeeded()
-                    record.move(State.DONE)
+            while not record.abandoned:
+                if self._circuits.waiting:
+                    await self._outage_over(record, tries)
+                    continue
+                if await self._try(record, tries):
                     return
-                if policy_of(failure.error) is not Policy.RETRY:
-                    await self._settle(record, failure, attempts, began)
-                    return
-                record.move(State.BACKING_OFF)
-                if attempts >= self._options.outage_after:
-                    self._struggling.add(record)
-                    self._stuck = self._stuck or self._successes == seen
-                seen = self._successes
-                await self._back_off(record, failure.error, attempts)
             record.move(State.DROPPED)
         finally:
             self._struggling.discard(record)
+
+    async def _try(self, record: Record, tries: _Tries) -> bool:
+        """One attempt; whether the record's way has ended with it."""
+        record.move(State.RUNNING)
+        tries.attempts += 1
+        self._retries += tries.attempts > 1
+        began = time.perf_counter()
+        failure = await self._attempt(record.message)
+        if failure is None:
+            self._recent.append(False)
+            record.move(State.DONE)
+            return True
+        self._report.failed(self._worker.stage, failure.error)
+        if policy_of(failure.error) is not Policy.RETRY or self._at_fault(failure.error, tries):
+            await self._settle(record, failure, tries.attempts, began)
+            return True
+        record.move(State.BACKING_OFF)
+        if tries.attempts >= self._options.outage_after:
+            self._struggling.add(record)
+            if (circuit := self._circuits.of(failure.error)) is not None:
+                await self._ask(circuit, record)
+        tries.waits += 1
+        await self._back_off(record, failure.error, tries.waits, tries.attempts)
+        return False
 
     async def _attempt(self, message: Message) -> NoteFailed | None:
         try:
@@ -105,6 +181,31 @@ class Processor:
             return NoteFailed(error)
         return None
 
+    def _worked(self) -> dict[str, int]:
+        return {dependency.name: dependency.worked() for dependency in self._dependencies}
+
+    def _at_fault(self, error: Exception, tries: _Tries) -> bool:
+        """Whether a record that could be tried again has failed too often while its dependency worked for others."""
+        circuit = self._circuits.of(error)
+        if circuit is None:
+            tries.own += 1
+        else:
+            name, worked = circuit.dependency.name, circuit.dependency.worked()
+            before = tries.worked.get(name, worked) if tries.worked else worked
+            tries.own += worked > before and not isinstance(error, FhirThrottled)
+        tries.worked = self._worked()
+        return tries.own >= self._options.max_attempts
+
+    async def _ask(self, circuit: Circuit, record: Record) -> None:
+        """Ask a dependency whether it is there; for a record that is abandoned meanwhile, no longer."""
+        await _first(circuit.doubt(), record.until_abandoned())
+
+    async def _outage_over(self, record: Record, tries: _Tries) -> None:
+        """Wait until nothing is away, or the record is abandoned; then a little, so that not all begin at once."""
+        await _first(self._circuits.closed(), record.until_abandoned())
+        tries.waits = 0
+        await self._pause(record, random.uniform(0, self._options.spread_s))  # noqa: S311 - no secret hangs on it
+
     async def _settle(self, record: Record, failure: NoteFailed, attempts: int, began: float) -> None:
         """Skip it, condemn it, or raise what stops the loop."""
         error, message = failure.error, record.message
@@ -112,6 +213,7 @@ class Processor:
             record.move(State.DROPPED)
             raise error
         if policy_of(error) is Policy.SKIP:
+            self._recent.append(False)
             verdict, detail = Verdict.SKIPPED, error.reason if isinstance(error, NoteSkipped) else type(error).__name__
         else:
             record.move(State.CONDEMNED)
@@ -133,14 +235,15 @@ class Processor:
     async def _condemn(self, record: Record, failure: NoteFailed, attempts: int) -> bool:
         """Send the dead letter for as long as it takes; False where the record was dropped before."""
         message, error = record.message, failure.error
-        limit = self._options.max_dead_letters_in_a_row
-        if limit and self._dead_in_a_row >= limit:
+        limit = self._options.dead_letter_burst
+        if limit and sum(self._recent) >= limit:
             record.move(State.DROPPED)
             raise TooManyDeadLetters(
-                f"{limit} records in a row became dead letters, the last by {type(error).__name__}: nothing more is "
-                "taken. Look at the latest release, settings and dead letters, and start again"
+                f"{limit} of the last {len(self._recent)} records at stage {self._worker.stage} became dead letters,"
+                f" and the next would by {type(error).__name__}: nothing more is taken. Look at them with `medie-fhir"
+                " dead-letters list --since 1h`, mend the release, the setting or the sender, and start again"
             )
-        self._dead_in_a_row += 1
+        self._recent.append(True)
         _log_condemned(message, self._worker.stage, error)
         tries = 0
         while True:
@@ -150,25 +253,21 @@ class Processor:
                     message, error, stage=self._worker.stage, attempts=attempts, key=failure.key
                 )
             except Exception as trouble:
+                self._report.failed(self._worker.stage, trouble)
                 if policy_of(trouble) is not Policy.RETRY:
                     record.move(State.DROPPED)
                     raise
-                await self._back_off(record, trouble, tries)
-                if record.abandoned.is_set():
+                await self._back_off(record, trouble, tries, tries)
+                if record.abandoned:
                     record.move(State.DROPPED)
                     return False
             else:
                 return True
 
-    def _succeeded(self) -> None:
-        self._successes += 1
-        self._dead_in_a_row = 0
-        self._stuck = False
-
-    async def _back_off(self, record: Record, error: Exception, attempts: int) -> None:
+    async def _back_off(self, record: Record, error: Exception, waits: int, attempts: int) -> None:
         """Wait until it is time to try again, or the record is abandoned."""
         options = self._options
-        wait = min(options.max_s, options.initial_s * 2 ** min(attempts - 1, 30))
+        wait = min(options.max_s, options.initial_s * 2 ** min(waits - 1, 30))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the attempts; no secret hangs on it
         wait = max(wait, min(getattr(error, "retry_after", None) or 0.0, options.longest_retry_after_s))
         message, level = record.message, logging.WARNING if attempts >= options.outage_after else logging.INFO
@@ -183,11 +282,33 @@ class Processor:
             attempts,
             wait,
         )
+        await self._pause(record, wait)
+
+    async def _pause(self, record: Record, seconds: float) -> None:
         try:
-            async with asyncio.timeout(wait):
-                await record.abandoned.wait()
+            async with asyncio.timeout(seconds):
+                await record.until_abandoned()
         except TimeoutError:
             return
+
+
+async def _first(*works: Coroutine[Any, Any, None]) -> None:
+    """Return when the first of these does, and end the others. Raises what that first one raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _trace(message: Message) -> Mapping[str, str]:
+    """The trace headers of a record, as far as they are text."""
+    found = ((name, value) for name, value in message.headers if name in TRACE_HEADERS and value)
+    return {name: value.decode("ascii", "replace") for name, value in found}
 
 
 def _log_condemned(message: Message, stage: str, error: Exception) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from consumers.broker import Message, RebalanceListener, TopicPartition
 from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, message_of, partitions_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from consumers.broker import Message, Topics
+from consumers.broker import Headers, Message, Topics
 from consumers.extract import ExtractWorker
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict
@@ -30,6 +30,7 @@ from medie_fhir.model import (
     Produced,
     RetractionReason,
 )
+from medie_fhir.telemetry import passing_on
 
 SECRET = "Mrs. Jones has a melanoma"
 FAILURES: Mapping[str, MedieError | Exception] = {
@@ -52,8 +53,14 @@ class WordPipeline:
         self.asked: list[str] = []
 
     async def events(
-        self, value: bytes | None, key: bytes | None = None, *, timestamp_ms: int | None = None
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        *,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
     ) -> tuple[NoteEvent | EventError, ...]:
+        assert ("secret", b"s") in headers
         if value is None:
             value = key or b""
         if value == b"{":
@@ -89,8 +96,9 @@ class Desk:
         self.worker = ExtractWorker(self.pipeline, self.broker.producer(), self.topics, report)
 
     async def handle(self, value: bytes | None, key: bytes | None = None) -> None:
-        headers = (("traceparent", b"00-1-2-01"), ("secret", b"s"), ("tracestate", b"x=1"))
-        await self.worker.handle(Message("notes", 1, 5, key, value, headers, 7))
+        headers = (("traceparent", b"00-9-9-01"), ("secret", b"s"))
+        with passing_on({"traceparent": "00-1-2-01", "tracestate": "x=1"}):
+            await self.worker.handle(Message("notes", 1, 5, key, value, headers, 7))
 
     @property
     def written(self) -> list[str]:

@@ -10,7 +10,8 @@ from consumers.lifecycle import Record
 
 
 def record(offset: int, key: bytes | None, partition: int = 0) -> Record:
-    return Record(Message("t", partition, offset, key, None), 1)
+    message = Message("t", partition, offset, key, None)
+    return Record(message, message.place, 1)
 
 
 class Work:
@@ -26,6 +27,11 @@ class Work:
         if record.message.offset == 13:
             raise ValueError
 
+    async def turns(self, count: int) -> None:
+        """So many turns of asyncio's loop: enough for so many records to begin."""
+        for _ in range(count):
+            await asyncio.sleep(0)
+
     async def all_ended(self, count: int) -> None:
         async with asyncio.timeout(5):
             while len(self.ended) < count:  # noqa: ASYNC110 - nothing of asyncio's own tells of it
@@ -36,7 +42,7 @@ async def test_one_key_of_one_partition_is_a_lane_and_no_key_is_none():
     work = Work()
     work.lanes.begin([record(0, b"a"), record(1, b"a"), record(2, b"b"), record(3, None), record(4, None)])
     work.lanes.begin([record(5, b"a"), record(6, b"a", partition=1)])
-    await asyncio.sleep(0)
+    await work.turns(7)
     assert work.began == [0, 2, 3, 4, 6]
     work.go.set()
     await work.all_ended(7)
@@ -51,14 +57,37 @@ async def test_what_a_record_raises_is_handed_on_and_its_lane_goes_on():
     assert [(offset, type(error)) for offset, error in work.ended] == [(13, ValueError), (14, type(None))]
 
 
+async def test_a_record_that_need_not_wait_costs_no_task_of_its_own():
+    work = Work()
+    work.go.set()
+    before = len(asyncio.all_tasks())
+    work.lanes.begin([record(offset, b"%d" % offset) for offset in range(100)])
+    await work.turns(1)
+    assert work.began == list(range(100))
+    assert len(asyncio.all_tasks()) <= before + 2
+
+
+async def test_a_lane_goes_on_though_all_others_wait():
+    work = Work()
+    work.lanes.begin([record(0, b"a"), record(1, b"b")])
+    await work.turns(3)
+    work.lanes.begin([record(2, b"c")])
+    await work.turns(3)
+    assert work.began == [0, 1, 2]
+    work.go.set()
+    await work.all_ended(3)
+    work.lanes.begin([record(3, b"a")])
+    await work.all_ended(4)
+
+
 async def test_only_the_partitions_asked_for_are_abandoned():
     work = Work()
     here, there = record(0, b"a"), record(1, b"a", partition=1)
     work.lanes.begin([here, there])
     work.lanes.abandon([TopicPartition("t", 1)])
-    assert (here.abandoned.is_set(), there.abandoned.is_set()) == (False, True)
+    assert (here.abandoned, there.abandoned) == (False, True)
     work.lanes.abandon()
-    assert here.abandoned.is_set()
+    assert here.abandoned
     await work.lanes.cancel()
 
 
@@ -85,4 +114,14 @@ async def test_settled_is_told_when_the_time_is_over_and_at_once_where_nothing_r
     work.lanes.when_settled([TopicPartition("t", 9)], 5, lambda: empty.append(1))
     assert empty == [1]
     await work.lanes.cancel()
+    assert work.ended == [(0, None)]
+
+
+async def test_after_a_cancel_nothing_of_a_lane_begins():
+    work = Work()
+    work.lanes.begin([record(0, b"a"), record(1, b"a")])
+    await work.turns(2)
+    await work.lanes.cancel()
+    await work.turns(5)
+    assert work.began == [0]
     assert work.ended == [(0, None)]

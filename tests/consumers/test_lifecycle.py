@@ -22,7 +22,7 @@ PATHS = {
 
 @pytest.mark.parametrize(("start", "to"), list(itertools.product(State, State)))
 def test_only_the_moves_of_the_table_are_made(start, to):
-    record = Record(MESSAGE, 1)
+    record = Record(MESSAGE, MESSAGE.place, 1)
     for state in PATHS[start]:
         record.move(state)
     if to in MOVES[start]:

@@ -12,6 +12,7 @@ import pytest
 
 from consumers.broker import Consumer, Message, TopicPartition
 from consumers.dead_letters import DeadLetters, TooManyDeadLetters
+from consumers.dependencies import Dependency
 from consumers.loop import Loop, LoopOptions
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
@@ -21,6 +22,7 @@ from medie_fhir.errors import (
     BrokerUnavailable,
     FhirUnauthorized,
     HashMismatch,
+    ModelError,
     ModelUnavailable,
     NoteSkipped,
     RecordTooLarge,
@@ -34,7 +36,7 @@ QUICK = LoopOptions(
     drain_s=20.0,
     idle_poll_s=0.05,
     busy_poll_s=0.01,
-    retry=RetryOptions(initial_s=0.001, max_s=0.01, outage_after=3),
+    retry=RetryOptions(initial_s=0.001, max_s=0.01, outage_after=3, probe_s=0.002, longest_probe_s=0.01, spread_s=0.01),
 )
 
 
@@ -49,7 +51,18 @@ class Worker:
         self.running = self.most = 0
         self.gates: dict[bytes, asyncio.Event] = {}
         self.down = False
+        self.probes = 0
         self._changed = asyncio.Condition()
+
+    @property
+    def model(self) -> Dependency:
+        """What it depends on."""
+        return Dependency("model", (ModelError,), self._probe, lambda: len(self.handled))
+
+    async def _probe(self) -> None:
+        self.probes += 1
+        if self.down:
+            raise ModelUnavailable("away")
 
     def gate(self, value: bytes) -> asyncio.Event:
         return self.gates.setdefault(value, asyncio.Event())
@@ -175,6 +188,7 @@ class Rig:
             dead_letters=dead_letters or DeadLetters(self.broker.producer(), DEAD),
             report=self.report,
             options=options,
+            dependencies=[worker.model],
         )
 
     @property
@@ -337,9 +351,10 @@ async def test_an_outage_pauses_the_partitions_and_ends_by_itself():
     consumer = rig.consumers[0]
     await rig.until(lambda: consumer.paused == set(rig.partitions))
     rig.write(*numbered(30, 4))
-    polls, attempts = consumer.polls, len(worker.began)
-    await rig.until(lambda: consumer.polls > polls + 20 and len(worker.began) > attempts + 20)
-    assert {m.value for m in worker.began} == set(numbered(4))  # polled on, and nothing new begun
+    polls, probes, attempts = consumer.polls, worker.probes, len(worker.began)
+    await rig.until(lambda: consumer.polls > polls + 20 and worker.probes > probes + 5)
+    assert len(worker.began) == attempts  # polled on, and nothing begun, nor tried again
+    assert [waiting.dependency for waiting in loop.view().waiting] == ["model"]
     assert rig.committed == 0
     worker.down = False
     await rig.until(lambda: rig.committed == 34)
@@ -398,10 +413,10 @@ async def test_a_dead_letter_too_large_for_its_reference_stops_the_loop():
     assert rig.committed == 0
 
 
-async def test_many_dead_letters_in_a_row_stop_the_loop_and_do_not_empty_the_topic():
+async def test_a_burst_of_dead_letters_stops_the_loop_and_does_not_empty_the_topic():
     rig, worker = Rig(1), Worker()
     rig.write(*(b"poison%d" % i for i in range(50)))
-    retry = RetryOptions(initial_s=0.001, max_s=0.01, max_dead_letters_in_a_row=10)
+    retry = RetryOptions(initial_s=0.001, max_s=0.01, dead_letter_burst=10)
     with pytest.raises(TooManyDeadLetters, match="HashMismatch"):
         await finish(rig.loop(worker, LoopOptions(max_in_flight=4, idle_poll_s=0.05, drain_s=20, retry=retry)))
     letters = {int(dict(letter.headers)["__connect.errors.offset"]) for letter in rig.dead}
@@ -562,6 +577,51 @@ async def test_late_results_of_a_lost_partition_move_no_offset():
     assert Counter(worker.values) == {b"1": 2, b"2": 2, b"3": 2}
 
 
+async def test_no_more_bytes_are_in_flight_than_allowed_but_for_one_record():
+    rig, worker = Rig(1), Worker()
+    rig.write(*(b"%d" % i + b"x" * 999 for i in range(8)))
+    for message in rig.broker.log_of(rig.partitions[0]):
+        worker.gate(message.value)
+    options = LoopOptions(
+        max_in_flight=2, max_in_flight_bytes=1500, commit_interval_s=0.0, idle_poll_s=0.01, busy_poll_s=0.01
+    )
+    loop = rig.loop(worker, options)
+    running = asyncio.create_task(finish(loop))
+    await rig.until(lambda: loop.view().in_flight_bytes >= 1500 and bool(rig.consumers[0].paused))
+    for gate in worker.gates.values():
+        gate.set()
+    await running
+    assert len(worker.handled) == 8
+    assert worker.most <= 2
+    assert loop.view().in_flight_bytes == 0
+
+
+async def test_a_view_shows_each_partition_and_what_is_unfinished():
+    rig, worker = Rig(1), Worker()
+    rig.write(*numbered(5))
+    gate = worker.gate(b"2")
+    loop = rig.loop(worker)
+    running = asyncio.create_task(loop.run())
+    await worker.until(lambda: len(worker.handled) == 4)
+    await rig.until(lambda: rig.committed == 2 and len(loop.view().partitions) == 1)
+    view = loop.view()
+    [partition] = view.partitions
+    assert (partition.position, partition.watermark, partition.committed, partition.end) == (5, 2, 2, 5)
+    assert (partition.unfinished, partition.lag, partition.paused) == (1, 3, False)
+    assert partition.oldest_s is not None
+    assert (view.stage, view.running, view.in_flight, view.finished) == ("test", True, 1, 4)
+    assert view.in_flight_bytes == 2  # key and value
+    assert view.polled_s < 20
+    assert view.heartbeat_s < 20
+    assert view.rebalances >= 1
+    assert view.commits >= 1
+    gate.set()
+    await rig.until(lambda: rig.committed == 5)
+    loop.stop()
+    await running
+    assert not loop.view().running
+
+
 class Chaos:
     """Members of one group that come and go as a seed says, while records are written and the world fails."""
 
@@ -610,9 +670,14 @@ class Chaos:
         waits = self.rng.choice(acts)()
         if waits is not None:
             await waits
-        began = len(self.worker.began)
+        began, probes = len(self.worker.began), self.worker.probes
         await self.rig.until(
-            lambda: not self.members or len(self.worker.began) > began or self.rig.committed == self.written
+            lambda: (
+                not self.members
+                or len(self.worker.began) > began
+                or self.worker.probes > probes  # an outage: what waits begins when it is over
+                or self.rig.committed == self.written
+            )
         )
 
     async def finish(self) -> None:
