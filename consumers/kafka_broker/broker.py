@@ -10,12 +10,15 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka import errors as client_errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
-from consumers.broker import Consumer, Producer
+from consumers.broker import Consumer, Message, Producer, TopicPartition
 from consumers.kafka_broker.client import CALL_MS, made
 from consumers.kafka_broker.consumer import GroupConsumer
 from consumers.kafka_broker.failures import translated
+from consumers.kafka_broker.header_names import tolerate
 from consumers.kafka_broker.logs import tame
 from consumers.kafka_broker.producer import RecordProducer
+from consumers.kafka_broker.reading import progress_of, records_of
+from consumers.lost_offsets import OffsetLostPolicy
 from medie_fhir.errors import BrokerRefused
 
 __all__ = ["KafkaBroker"]
@@ -41,8 +44,10 @@ class KafkaBroker:
         max_record_bytes: int = 4 * 1024 * 1024,
         delivery_timeout_s: float = 120.0,
         bootstrap_timeout_s: float = 30.0,
+        offset_lost: OffsetLostPolicy = "stop",
     ) -> None:
         tame()
+        tolerate()
         self._common: dict[str, Any] = {
             **(security or {}),
             "bootstrap_servers": bootstrap_servers.split(","),
@@ -50,14 +55,17 @@ class KafkaBroker:
             "reconnect_backoff_max_ms": 1000,
             "bootstrap_timeout_ms": int(bootstrap_timeout_s * 1000),
         }
-        self._member: dict[str, Any] = {
+        self._reader: dict[str, Any] = {
             "enable_auto_commit": False,
-            "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",  # what its sender took back never happened
+            "allow_auto_create_topics": False,
+        }
+        self._member: dict[str, Any] = {
+            **self._reader,
+            "auto_offset_reset": "none",  # GroupConsumer decides: it tells a new group from one that lost its place
             "max_poll_interval_ms": int(max_poll_interval_s * 1000),
             "session_timeout_ms": int(session_timeout_s * 1000),
             "heartbeat_interval_ms": min(3000, int(session_timeout_s * 1000 / 3)),
-            "allow_auto_create_topics": False,
         }
         self._writer: dict[str, Any] = {
             "acks": "all",
@@ -70,6 +78,20 @@ class KafkaBroker:
             "allow_auto_create_topics": False,
         }
         self._revoke_limit_s = revoke_limit_s
+        self._offset_lost: OffsetLostPolicy = offset_lost
+
+    def read(self, topic: str, *, since_ms: int | None = None) -> Iterator[Message]:
+        """See :class:`~consumers.broker.Broker`."""
+        self.check_topics([topic])
+        with translated("connecting"):
+            client = made(KafkaConsumer, **self._common, **self._reader, auto_offset_reset="earliest")
+        return records_of(client, topic, since_ms)
+
+    def progress(self, topic: str, group: str) -> dict[TopicPartition, tuple[int | None, int]]:
+        """See :class:`~consumers.broker.Broker`."""
+        self.check_topics([topic])
+        with self._admin("asking how far a group is") as admin:
+            return progress_of(admin, topic, group)
 
     def consumer(self, topic: str, group: str, *, instance_id: str | None = None) -> Consumer:
         """See :class:`~consumers.broker.Broker`. Raises BrokerRefused where the topic can't be read."""
@@ -84,7 +106,7 @@ class KafkaBroker:
                 # A fresh instance for each consumer: it keeps the group's state.
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
             )
-        return GroupConsumer(client, topic, self._revoke_limit_s)
+        return GroupConsumer(client, topic, self._revoke_limit_s, self._offset_lost)
 
     def producer(self) -> Producer:
         """See :class:`~consumers.broker.Broker`. It connects with its first record."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
+
+from kafka import errors as client_errors
 
 from consumers.broker import Message, RebalanceListener, TopicPartition
 from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, message_of, partitions_of
 from consumers.kafka_broker.failures import translated
 from consumers.kafka_broker.listener import ClientListener
+from consumers.lost_offsets import LostOffset, OffsetLostPolicy, face
 from medie_fhir.errors import BrokerUnavailable
 
 __all__ = ["GroupConsumer"]
@@ -19,14 +22,17 @@ _JOIN_POLL_S: Final = 1.0
 class GroupConsumer:
     """See :class:`~consumers.broker.Consumer`, whose words are not repeated here."""
 
-    def __init__(self, client: Any, topic: str, revoke_limit_s: float) -> None:
+    def __init__(self, client: Any, topic: str, revoke_limit_s: float, offset_lost: OffsetLostPolicy = "stop") -> None:
         self._client = client
         self._topic = topic
         self._revoke_limit_s = revoke_limit_s
+        self._offset_lost: OffsetLostPolicy = offset_lost
         self._listener: ClientListener | None = None
+        self._told: RebalanceListener
 
     def subscribe(self, listener: RebalanceListener) -> None:
         """Begin."""
+        self._told = listener
         self._listener = ClientListener(listener, self._client, self._revoke_limit_s)
         with translated("subscribing"):
             self._client.subscribe([self._topic], listener=self._listener)
@@ -36,7 +42,15 @@ class GroupConsumer:
         if not self._client.assignment():
             timeout_s = max(timeout_s, _JOIN_POLL_S)
         with translated("polling"):
-            batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            try:
+                batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            except client_errors.NoOffsetForPartitionError as error:
+                self._client.seek_to_beginning(*error.args[0])
+                return []
+            except client_errors.OffsetOutOfRangeError as error:
+                return self._go_on(error.args[0])
+            except client_errors.LogTruncationError as error:
+                return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in error.divergent_offsets})
         return [message_of(record) for batch in batches.values() for record in batch]
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
@@ -59,7 +73,11 @@ class GroupConsumer:
     def position(self, partition: TopicPartition) -> int:
         """Where we are."""
         with translated("asking for a position"):
-            position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
+            try:
+                position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
+            except client_errors.NoOffsetForPartitionError as error:
+                self._client.seek_to_beginning(*error.args[0])
+                position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
         if position is None:
             raise BrokerUnavailable("asking for a position: not known at present")
         return int(position)
@@ -80,3 +98,17 @@ class GroupConsumer:
             self._listener.closing = True
         with translated("leaving the group"):
             self._client.close(autocommit=False, timeout_ms=CALL_MS)
+
+    def _go_on(self, lost: Mapping[Any, int]) -> list[Message]:
+        """These places are not on the topic. Where we may go on from the earliest, they come to the listener anew."""
+        starts = self._client.beginning_offsets(list(lost), timeout_ms=CALL_MS)
+        ends = self._client.end_offsets(list(lost), timeout_ms=CALL_MS)
+        places = partitions_of(lost)
+        face(
+            [LostOffset(TopicPartition(p.topic, p.partition), at, starts[p], ends[p]) for p, at in lost.items()],
+            self._offset_lost,
+        )
+        self._client.seek_to_beginning(*lost)
+        self._told.lost(places)
+        self._told.assigned(places)
+        return []
