@@ -247,7 +247,7 @@ class Pipeline:
             except ModelError:
                 self._description = None  # what comes back may be another model
                 raise
-        self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
+            self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         return reading, self._produced(model)
 
     async def _described(self) -> ModelDescription:
