@@ -52,11 +52,6 @@ class Message(NamedTuple):
         """The partition that it came from."""
         return TopicPartition(self.topic, self.partition)
 
-    @property
-    def size(self) -> int:
-        """Bytes of its key and value."""
-        return len(self.key or b"") + len(self.value or b"")
-
     def __repr__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"  # never a patient's note, in a traceback or anywhere
 

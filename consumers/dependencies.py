@@ -53,6 +53,11 @@ class Circuit:
         self._watch: asyncio.Task[None] | None = None
 
     @property
+    def open(self) -> bool:
+        """Whether its dependency is away."""
+        return self._open_since is not None
+
+    @property
     def waiting(self) -> Waiting | None:
         """The outage, where there is one."""
         since = self._open_since
@@ -110,6 +115,14 @@ class Circuits:
     def __init__(self, dependencies: Iterable[Dependency], *, first_s: float = 1.0, longest_s: float = 15.0) -> None:
         self._all = [Circuit(d, first_s=first_s, longest_s=longest_s) for d in dependencies]
 
+    @property
+    def open(self) -> bool:
+        """Whether there is an outage."""
+        for circuit in self._all:  # noqa: SIM110 - asked for each record, and any() takes three times as long
+            if circuit.open:
+                return True
+        return False
+
     def of(self, error: BaseException) -> Circuit | None:
         """That of the dependency which failed with this error; None where no dependency claims it."""
         return next((c for c in self._all if isinstance(error, c.dependency.errors)), None)
@@ -121,7 +134,7 @@ class Circuits:
 
     async def closed(self) -> None:
         """Return when there is no outage."""
-        while self.waiting:
+        while self.open:
             for circuit in self._all:
                 await circuit.closed()
 

@@ -12,7 +12,6 @@ from consumers.lifecycle import Record
 
 __all__ = ["Lanes"]
 
-Lane = tuple[TopicPartition, bytes]
 Process = Callable[[Record], Awaitable[None]]
 
 
@@ -26,9 +25,6 @@ class _Watch:
 class Lanes:
     """Runs ``process`` for each record, and ``on_end`` after it, with what it raised.
 
-    A lane is one key of one partition. Records without a key have no order to keep: whoever writes them spreads them
-    over the partitions already.
-
     Records are taken by tasks that each go on to the next one; a task that has to wait is followed by another. So there
     are as many tasks as records that wait for something, and a record that needs no waiting costs none.
     """
@@ -38,7 +34,8 @@ class Lanes:
         self._on_end = on_end
         self._records: set[Record] = set()
         self._ready: deque[Record] = deque()
-        self._behind: dict[Lane, deque[Record]] = {}  # of each lane that is taken: what waits for its turn
+        # Of each lane that is taken: what waits for its turn, None for nothing.
+        self._behind: dict[tuple[TopicPartition, bytes], deque[Record] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._follower: asyncio.Task[None] | None = None  # made, and not yet begun
         self._watches: list[_Watch] = []
@@ -46,16 +43,20 @@ class Lanes:
 
     def begin(self, records: Iterable[Record]) -> None:
         """Run these, in their order within each lane."""
+        lanes, ready = self._behind, self._ready
         for record in records:
             self._records.add(record)
-            key = record.message.key
-            if key is not None:
-                lane = (record.place, key)
-                if (behind := self._behind.get(lane)) is not None:
-                    behind.append(record)
-                    continue
-                self._behind[lane] = deque()
-            self._ready.append(record)
+            lane = record.lane
+            if lane is None:
+                ready.append(record)
+            elif lane in lanes:
+                behind = lanes[lane]
+                if behind is None:
+                    behind = lanes[lane] = deque()
+                behind.append(record)
+            else:
+                lanes[lane] = None
+                ready.append(record)
         self._follow()
 
     def abandon(self, partitions: Collection[TopicPartition] | None = None) -> None:
@@ -95,7 +96,8 @@ class Lanes:
         self._follower = None
         while self._ready and not self._cancelled:
             record = self._ready.popleft()
-            self._follow()
+            if self._follower is None:
+                self._follow()
             error: Exception | None = None
             try:
                 await self._process(record)
@@ -109,14 +111,17 @@ class Lanes:
     def _end(self, record: Record, error: BaseException | None) -> None:
         self._records.discard(record)
         self._on_end(record, error)
-        key = record.message.key
-        if key is not None:
-            lane = (record.place, key)
+        lane = record.lane
+        if lane is not None:
             if behind := self._behind[lane]:
                 self._ready.append(behind.popleft())
                 self._follow()
             else:
                 del self._behind[lane]
+        if self._watches:
+            self._tell(record)
+
+    def _tell(self, record: Record) -> None:
         for watch in list(self._watches):
             watch.waiting.discard(record)
             if not watch.waiting:

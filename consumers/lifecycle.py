@@ -54,15 +54,20 @@ class IllegalMove(RuntimeError):
 class Record:
     """A message on its way. Lives on the asyncio loop's thread.
 
-    ``epoch`` is that of the assignment it was polled under.
+    ``epoch`` is that of the assignment it was polled under. ``lane`` is what it must keep its order in: its key within
+    its partition. Records without a key have no order to keep: whoever writes them spreads them over partitions
+    already. ``size`` is in bytes.
     """
 
-    __slots__ = ("_abandoned", "_state", "_told", "epoch", "message", "place")
+    __slots__ = ("_abandoned", "_state", "_told", "epoch", "lane", "message", "place", "size")
 
     def __init__(self, message: Message, place: TopicPartition, epoch: int) -> None:
+        key, value = message.key, message.value
         self.message = message
         self.place = place
         self.epoch = epoch
+        self.lane = None if key is None else (place, key)
+        self.size = (len(key) if key else 0) + (len(value) if value else 0)
         self._state = State.WAITING
         self._abandoned = False
         self._told: asyncio.Event | None = None  # made only for a record that waits: most never do

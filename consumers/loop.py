@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from consumers.broker import Consumer, Message, TopicPartition
 from consumers.dead_letters import DeadLetters
@@ -38,6 +40,8 @@ __all__ = ["Loop", "LoopOptions"]
 log = logging.getLogger(__name__)
 
 Offsets = Mapping[TopicPartition, int]
+
+_PLACE = itemgetter(0, 1)  # of a message: its topic and partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Loop:
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
+        self._ended: list[Record] = []
         self._lanes = Lanes(self._processor.process, self._record_ended)
 
     async def run(self, *, until_end: bool = False) -> None:
@@ -198,14 +203,14 @@ class Loop:
     def _accept(self, messages: list[Message]) -> None:
         if not messages:
             return
-        now, size = self._now(), sum(message.size for message in messages)
+        now, records = self._now(), list[Record]()
         with self._changed:
-            accept = self._ledger.accept
-            records = [
-                Record(message, place := message.place, accept(place, message.offset, now)) for message in messages
-            ]
+            for (topic, number), polled in groupby(messages, _PLACE):
+                place, batch = TopicPartition(topic, number), list(polled)
+                epoch = self._ledger.accept(place, [message.offset for message in batch], now)
+                records += [Record(message, place, epoch) for message in batch]
             self._in_flight += len(records)
-            self._in_flight_bytes += size
+            self._in_flight_bytes += sum([record.size for record in records])
         self._asyncio.call_soon_threadsafe(self._begin, records)
 
     def _throttle(self, owned: frozenset[TopicPartition]) -> None:
@@ -299,20 +304,28 @@ class Loop:
         if error is not None:
             self._fail(error)
             self._lanes.abandon()  # before the next of its key begins
+        self._ended.append(record)
+        if len(self._ended) == 1:
+            self._asyncio.call_soon(self._count)  # with all that end in this turn: the lock costs more than they do
+
+    def _count(self) -> None:
+        """Count what has ended, so that it may be committed."""
+        ended, self._ended = self._ended, []
         with self._changed:
-            self._in_flight -= 1
-            self._in_flight_bytes -= record.message.size
-            if record.state is State.DONE:
+            done = [record for record in ended if record.state is State.DONE]
+            for record in done:
                 self._ledger.finish(record.place, record.epoch, record.message.offset)
-                self._completed += 1
-                self._watched.finished += 1
-            if self._in_flight == 0:
-                self._changed.notify_all()
+            self._completed += len(done)
+            self._watched.finished += len(done)
+            self._in_flight -= len(ended)
+            self._in_flight_bytes -= sum([record.size for record in ended])
+            self._changed.notify_all()
 
     def _drain(self, partitions: frozenset[TopicPartition], epoch: int, offsets: Future[Offsets]) -> None:
         """Partitions are about to go: let what runs finish, then say what to commit, and forget them."""
 
         def give_up() -> None:
+            self._count()
             with self._changed:
                 due = self._ledger.due(partitions)
                 self._ledger.drop(partitions, epoch)

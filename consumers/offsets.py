@@ -106,13 +106,14 @@ class Ledger:
             if tracker is not None and (epoch is None or tracker.epoch <= epoch):
                 del self._trackers[partition]
 
-    def accept(self, partition: TopicPartition, offset: int, at: float = 0.0) -> int:
-        """A record was polled; the epoch it belongs to."""
+    def accept(self, partition: TopicPartition, offsets: Iterable[int], at: float = 0.0) -> int:
+        """Records were polled, at this time; the epoch they belong to."""
         tracker = self._trackers.get(partition)
         if tracker is None:
             self.assign([partition])
             tracker = self._trackers[partition]
-        tracker.add(offset, at)
+        for offset in offsets:
+            tracker.add(offset, at)
         return tracker.epoch
 
     def finish(self, partition: TopicPartition, epoch: int, offset: int) -> bool:

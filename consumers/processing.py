@@ -7,8 +7,8 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from consumers.broker import Message
@@ -120,49 +120,57 @@ class Processor:
 
     @property
     def retries(self) -> int:
-        """How many attempts were not a record's first. Read from any thread."""
+        """How many attempts failed and were to be made again. Read from any thread."""
         return self._retries
 
     async def aclose(self) -> None:
         """Ask no dependency any more."""
         await self._circuits.aclose()
 
-    async def process(self, record: Record) -> None:
+    def process(self, record: Record) -> Awaitable[None]:
         """Take a record to DONE or DROPPED. What it raises stops the loop, and leaves the record undone."""
         if self._telemetry is None and not record.message.headers:
-            await self._take(record)
-            return
-        with (self._telemetry or self._silent).record(self._worker.stage, _trace(record.message)):
+            return self._take(record)
+        return self._traced(record, self._telemetry or self._silent)
+
+    async def _traced(self, record: Record, telemetry: Telemetry) -> None:
+        with telemetry.record(self._worker.stage, _trace(record.message)):
             await self._take(record)
 
     async def _take(self, record: Record) -> None:
-        tries = _Tries()
+        tries: _Tries | None = None
         try:
             while not record.abandoned:
-                if self._circuits.waiting:
-                    await self._outage_over(record, tries)
+                if self._circuits.open:
+                    await self._outage_over(record)
+                    tries = tries and replace(tries, waits=0)
                     continue
-                if await self._try(record, tries):
+                record.move(State.RUNNING)
+                began = time.perf_counter()
+                try:
+                    await self._worker.handle(record.message)
+                except Exception as error:  # noqa: BLE001 - every error has a policy, and a bug's is the dead letter
+                    failure = error if isinstance(error, NoteFailed) else NoteFailed(error)
+                else:
+                    self._recent.append(False)
+                    record.move(State.DONE)
+                    return
+                tries = tries or _Tries()
+                if await self._failed(record, failure, tries, began):
                     return
             record.move(State.DROPPED)
         finally:
-            self._struggling.discard(record)
+            if tries is not None:
+                self._struggling.discard(record)
 
-    async def _try(self, record: Record, tries: _Tries) -> bool:
-        """One attempt; whether the record's way has ended with it."""
-        record.move(State.RUNNING)
+    async def _failed(self, record: Record, failure: NoteFailed, tries: _Tries, began: float) -> bool:
+        """An attempt failed: wait for the next; or, and then it is True, that was the last."""
         tries.attempts += 1
-        self._retries += tries.attempts > 1
-        began = time.perf_counter()
-        failure = await self._attempt(record.message)
-        if failure is None:
-            self._recent.append(False)
-            record.move(State.DONE)
-            return True
         self._report.failed(self._worker.stage, failure.error)
         if policy_of(failure.error) is not Policy.RETRY or self._at_fault(failure.error, tries):
             await self._settle(record, failure, tries.attempts, began)
             return True
+        self._retries += 1
         record.move(State.BACKING_OFF)
         if tries.attempts >= self._options.outage_after:
             self._struggling.add(record)
@@ -171,15 +179,6 @@ class Processor:
         tries.waits += 1
         await self._back_off(record, failure.error, tries.waits, tries.attempts)
         return False
-
-    async def _attempt(self, message: Message) -> NoteFailed | None:
-        try:
-            await self._worker.handle(message)
-        except NoteFailed as failed:
-            return failed
-        except Exception as error:  # noqa: BLE001 - every error has a policy, and a bug's is the dead letter
-            return NoteFailed(error)
-        return None
 
     def _worked(self) -> dict[str, int]:
         return {dependency.name: dependency.worked() for dependency in self._dependencies}
@@ -200,10 +199,9 @@ class Processor:
         """Ask a dependency whether it is there; for a record that is abandoned meanwhile, no longer."""
         await _first(circuit.doubt(), record.until_abandoned())
 
-    async def _outage_over(self, record: Record, tries: _Tries) -> None:
+    async def _outage_over(self, record: Record) -> None:
         """Wait until nothing is away, or the record is abandoned; then a little, so that not all begin at once."""
         await _first(self._circuits.closed(), record.until_abandoned())
-        tries.waits = 0
         await self._pause(record, random.uniform(0, self._options.spread_s))  # noqa: S311 - no secret hangs on it
 
     async def _settle(self, record: Record, failure: NoteFailed, attempts: int, began: float) -> None:

@@ -35,7 +35,7 @@ def made(kind: Callable[..., Any], **config: Any) -> Any:
 
 def message_of(record: Any) -> Message:
     """A record as it was read."""
-    headers = tuple((str(name), value) for name, value in record.headers or ())
+    headers = tuple([(str(name), value) for name, value in record.headers]) if record.headers else ()
     return Message(
         record.topic, record.partition, record.offset, record.key, record.value, headers, record.timestamp or 0
     )

@@ -120,9 +120,9 @@ def test_records_out_of_order_and_records_never_polled_are_faults():
 def test_results_of_an_earlier_assignment_count_for_nothing():
     ledger = Ledger(10)
     ledger.assign([A])
-    before = ledger.accept(A, 3)
+    before = ledger.accept(A, [3])
     ledger.assign([A])
-    now = ledger.accept(A, 3)
+    now = ledger.accept(A, [3])
     assert not ledger.finish(A, before, 3)
     assert ledger.due([A]) == {}
     assert ledger.finish(A, now, 3)
@@ -132,7 +132,7 @@ def test_results_of_an_earlier_assignment_count_for_nothing():
 def test_only_what_is_asked_for_is_due():
     ledger = Ledger(10)
     for partition in (A, B):
-        ledger.finish(partition, ledger.accept(partition, 0), 0)
+        ledger.finish(partition, ledger.accept(partition, [0]), 0)
     assert ledger.due([A]) == {A: 1}
     ledger.acknowledge({A: 1})
     assert ledger.due([A, B]) == {B: 1}
@@ -145,7 +145,7 @@ def test_what_is_dropped_late_spares_a_newer_assignment():
     epoch = ledger.epoch
     ledger.assign([A])
     ledger.drop([A], epoch)
-    ledger.accept(A, 0)
+    ledger.accept(A, [0])
     assert ledger.unfinished(A) == 1
     ledger.drop([A])
     assert ledger.unfinished(A) == 0
@@ -155,6 +155,6 @@ def test_what_is_dropped_late_spares_a_newer_assignment():
 def test_the_full_partitions_are_named():
     ledger = Ledger(2)
     for offset in (0, 1):
-        ledger.accept(A, offset)
-    ledger.accept(B, 0)
+        ledger.accept(A, [offset])
+    ledger.accept(B, [0])
     assert ledger.full == {A}
