@@ -31,9 +31,10 @@ class LostOffset(NamedTuple):
     end: int
 
     def __str__(self) -> str:
-        place = f"{self.partition.topic}[{self.partition.partition}]: committed offset {self.offset}"
+        place = f"{self.partition.topic}[{self.partition.partition}]: the group's offset is {self.offset}"
         if self.offset < self.start:
-            return f"{place}, earliest that is left {self.start}: {self.start - self.offset} records lost unread"
+            count = self.start - self.offset
+            return f"{place}, the earliest that is left {self.start}: {count} records are lost unread"
         left = f"its {self.end - self.start} records from {self.start} on may be unread"
         return f"{place}, but the topic ends at {self.end}: it was made anew or cut, and {left}"
 

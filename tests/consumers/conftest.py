@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
@@ -19,6 +20,8 @@ from typing import Any, NoReturn
 
 import docker
 import pytest
+from kafka import KafkaAdminClient
+from kafka import TopicPartition as ClientPartition
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -132,6 +135,12 @@ def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         kafka.wipe()
 
 
+@pytest.fixture(scope="session")
+def start_kafka_in() -> Callable[..., Any]:
+    """Start a real broker that several tests share: ``start_kafka_in(directory, extra={…})``; wiped by who asked."""
+    return partial(_started, "LocalKafka")
+
+
 @pytest.fixture
 def start_kafka(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Start a real broker for one test: ``start_kafka(extra={…}, format_args=[…])``, see LocalKafka."""
@@ -160,12 +169,36 @@ def kafka_cluster(tmp_path: Path) -> Iterator[Any]:
     cluster.wipe()
 
 
+@pytest.fixture
+def broker_options() -> Mapping[str, Any]:
+    """What both kinds of broker are made with; parametrize a test with it where the defaults don't do."""
+    return {}
+
+
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest) -> Broker:
+def broker(request: pytest.FixtureRequest, broker_options: Mapping[str, Any]) -> Broker:
     """The in-memory broker, then a real one."""
     if request.param == "memory":
-        return MemoryBroker()
-    return KafkaBroker(request.getfixturevalue("kafka_address"), session_timeout_s=6.0, bootstrap_timeout_s=10.0)
+        return MemoryBroker(**broker_options)
+    address = request.getfixturevalue("kafka_address")
+    return KafkaBroker(address, session_timeout_s=6.0, bootstrap_timeout_s=10.0, **broker_options)
+
+
+@pytest.fixture
+def admin(kafka_address: str) -> Iterator[Any]:
+    """The real broker's own client for what ours never does: deleting records and topics, setting a topic's limits."""
+    client = KafkaAdminClient(bootstrap_servers=kafka_address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def delete_before(broker: Broker, request: pytest.FixtureRequest) -> Callable[[TopicPartition, int], None]:
+    """Have records of a partition deleted that lie before an offset, as retention would."""
+    if isinstance(broker, MemoryBroker):
+        return broker.delete_records
+    client = request.getfixturevalue("admin")
+    return lambda place, before: client.delete_records({ClientPartition(*place): before})
 
 
 @pytest.fixture
@@ -209,9 +242,8 @@ class Member(threading.Thread):
                         answer.set_result(command(consumer))
                     except Exception as error:  # noqa: BLE001 - the test that asked gets it
                         answer.set_exception(error)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the test that waits for the member's end gets it
             self._failure = error
-            raise
         finally:
             consumer.close()
 
@@ -236,6 +268,12 @@ class Member(threading.Thread):
         with self._changed:
             count = len(self.batches) + times
             assert self._changed.wait_for(lambda: len(self.batches) >= count, PATIENCE_S)
+
+    def failure(self) -> BaseException:
+        """Wait until it has failed, and say with what."""
+        self.join(PATIENCE_S)
+        assert self._failure is not None
+        return self._failure
 
     def end(self) -> None:
         """Leave the group."""
