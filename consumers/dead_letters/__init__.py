@@ -4,12 +4,13 @@
 sends them back or sets them aside.
 """
 
-from consumers.dead_letters.headers import dead_letter_headers, document_hash, original_headers, our_headers
+from consumers.dead_letters.headers import NAMES, dead_letter_headers, document_hash
 from consumers.dead_letters.letter import Facts, Letter, LetterId, Letters, Selection, Settled
 from consumers.dead_letters.settling import OriginalGone, Result, Settler, Work, read_again, refusal
 from consumers.dead_letters.writing import DeadLetters, TooManyDeadLetters
 
 __all__ = [
+    "NAMES",
     "DeadLetters",
     "Facts",
     "Letter",
@@ -24,8 +25,6 @@ __all__ = [
     "Work",
     "dead_letter_headers",
     "document_hash",
-    "original_headers",
-    "our_headers",
     "read_again",
     "refusal",
 ]

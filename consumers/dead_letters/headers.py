@@ -13,7 +13,15 @@ from typing import Final
 from consumers.broker import Headers, Message
 from medie_fhir.telemetry import TRACE_HEADERS, trace_headers
 
-__all__ = ["dead_letter_headers", "document_hash", "number", "original_headers", "our_headers", "redrive_headers"]
+__all__ = [
+    "NAMES",
+    "dead_letter_headers",
+    "document_hash",
+    "number",
+    "original_headers",
+    "our_headers",
+    "redrive_headers",
+]
 
 CONNECT: Final = "__connect.errors."
 OURS: Final = "medie."
@@ -31,6 +39,10 @@ REDRIVES: Final = f"{OURS}redrives"
 REDRIVE_OF: Final = f"{OURS}redrive.of"
 SETTLES: Final = f"{OURS}settles"
 SETTLED: Final = f"{OURS}settled"
+NAMES: Final = frozenset(
+    {TOPIC, PARTITION, OFFSET, STAGE, EXCEPTION, ERROR, ATTEMPTS, TIMESTAMP, DOCUMENT, VALUE, REDRIVES, REDRIVE_OF}
+)
+"""What a letter can have; a marker has the other two."""
 
 _HASH_CHARACTERS: Final = 16  # 64 bits: enough to find a document's letters, too few to say more
 _NUMBER: Final = re.compile(rb"[0-9]{1,18}")

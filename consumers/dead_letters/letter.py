@@ -138,15 +138,19 @@ class Selection:
 class Letters:
     """The letters of a topic, in the order they were read, and which are settled."""
 
-    def __init__(self, messages: Iterable[Message]) -> None:
+    def __init__(self, messages: Iterable[Message] = ()) -> None:
         self.all: dict[LetterId, Letter] = {}
         self.settled: dict[LetterId, Settled] = {}
         for message in messages:
-            if marker := _marker(message):
-                self.settled[marker[0]] = marker[1]
-            else:
-                letter = Letter.of(message)
-                self.all[letter.id] = letter
+            self.add(message)
+
+    def add(self, message: Message) -> None:
+        """One more record of the topic."""
+        if marker := _marker(message):
+            self.settled[marker[0]] = marker[1]
+        else:
+            letter = Letter.of(message)
+            self.all[letter.id] = letter
 
     def selected(self, selection: Selection) -> list[Letter]:
         """Those that are meant, settled or not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Container, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Container, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -107,19 +107,22 @@ def _referred(broker: Broker, facts: Facts) -> Message:
 async def read_again(broker: Broker, topic: str, wanted: Collection[LetterId]) -> AsyncIterator[list[Message]]:
     """The records of the letters that are wanted, in their order, some at a time: values may be large, and many.
 
-    The broker's iterator has a thread of its own. Those that retention has taken meanwhile don't come.
+    Those that retention has taken meanwhile don't come.
     """
-    loop = asyncio.get_running_loop()
 
-    def some(messages: Iterator[Message]) -> list[Message]:
-        return list(itertools.islice(messages, _BATCH))
-
-    with ThreadPoolExecutor(1, thread_name_prefix="dead-letters") as thread:
+    def chosen() -> Generator[Message, None, None]:
         left = set(wanted)
-        messages = (m for m in broker.read(topic) if LetterId(m.partition, m.offset) in left)
+        for message in broker.read(topic):
+            if (id_ := LetterId(message.partition, message.offset)) in left:
+                left.remove(id_)
+                yield message
+                if not left:
+                    return
+
+    loop, messages = asyncio.get_running_loop(), chosen()
+    with ThreadPoolExecutor(1, thread_name_prefix="dead-letters") as thread:  # what reads belongs to one thread
         try:
-            while left and (batch := await loop.run_in_executor(thread, some, messages)):
-                left.difference_update(LetterId(m.partition, m.offset) for m in batch)
+            while batch := await loop.run_in_executor(thread, lambda: list(itertools.islice(messages, _BATCH))):
                 yield batch
         finally:
             await loop.run_in_executor(thread, messages.close)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 import pytest
 
 from consumers.broker import Message
-from consumers.dead_letters import DeadLetters, dead_letter_headers
+from consumers.dead_letters import DeadLetters
 from consumers.memory_broker import MemoryBroker
 from medie_fhir.errors import BrokerRefused, HashMismatch, RecordTooLarge
 
@@ -40,19 +39,6 @@ async def test_a_dead_letter_is_the_original_record_with_its_place_and_the_class
         "medie.timestamp": b"7",
         "medie.document": hashlib.sha256(b"lab|DocumentReference/1").hexdigest()[:16].encode(),
     }
-
-
-@pytest.mark.parametrize(
-    "error", [HashMismatch(SECRET), ValueError(SECRET), json.JSONDecodeError(SECRET, SECRET, 0), KeyError(SECRET)]
-)
-def test_no_header_holds_an_errors_text(error):
-    headers = dead_letter_headers(MESSAGE, error, stage="extract", attempts=1, key=SECRET)
-    assert "Jones" not in "".join(name + (part or b"").decode() for name, part in headers)
-
-
-def test_a_document_that_is_not_known_is_left_out():
-    headers = dead_letter_headers(MESSAGE, ValueError(), stage="extract", attempts=1)
-    assert "medie.document" not in dict(headers)
 
 
 async def test_a_record_too_large_for_the_topic_is_kept_by_reference(broker):
