@@ -108,7 +108,7 @@ RECORD_SECONDS = _histogram(
 STATION_SECONDS = _histogram(
     "medie_station_seconds",
     "station",
-    "One station's work on one note.",
+    "One station's work on one note; `fhir`: what the server was asked for it.",
     *(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
 )
 BUILD_INFO = _gauge("medie_build_info", "version python", "Always 1; the labels say what runs.")
@@ -150,7 +150,7 @@ METRICS = (*COUNTED, RECORD_SECONDS, STATION_SECONDS, BUILD_INFO, *OF_LOOPS, WAI
 
 OTHER = "other"
 _STAGES = frozenset({"extract", "publish"})
-_STATIONS = frozenset({"event", "document", "extraction", "grounding", "coding", "mapping", "transaction"})
+_STATIONS = frozenset({"event", "document", "extraction", "grounding", "coding", "mapping", "transaction", "fhir"})
 _VERDICTS = frozenset({"accepted", "skipped", "retracted", "refused", "dead-letter"})
 _REASONS = frozenset(
     {"image", "unsupported-content-type", "masked", "empty", "no-content"}  # of a note that is skipped

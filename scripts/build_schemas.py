@@ -1,4 +1,4 @@
-"""Writes what is made from the types: schemas/*.schema.json and docs/settings.md.
+"""Writes what is made from the types: schemas/*.schema.json, docs/settings.md, the tables of docs/metrics.md.
 
 ``--check`` changes nothing and exits 1 where a file is not what the types say.
 """
@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
+import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from medie_fhir.extraction import Task
 from medie_fhir.mapping import MappingFile
+from medie_fhir.metrics import METRICS
 from medie_fhir.model import ExtractionRecord
 from medie_fhir.settings import Settings
 
@@ -44,6 +47,8 @@ def built() -> dict[Path, str]:
         for name, model in SCHEMAS.items()
     }
     files[ROOT / "docs" / "settings.md"] = INTRODUCTION + "".join(_rows(Settings, ())) + _ELSEWHERE
+    page = ROOT / "docs" / "metrics.md"
+    files[page] = _with_tables(page.read_text(encoding="utf-8"), {"metrics": _metrics(), "alerts": _alerts()})
     return files
 
 
@@ -67,6 +72,31 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
         variable = f"`MEDIE_{'__'.join(here).upper()}`"
         rows.append(f"| `{'.'.join(here)}` | {variable} | {default} | {field.description or ''} |\n")
     return rows
+
+
+def _with_tables(page: str, tables: dict[str, str]) -> str:
+    """A page whose tables stand between ``<!-- name -->`` and ``<!-- end -->``."""
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        page = re.sub(f"{begin}.*?{end}", lambda _, made=f"{begin}{table}{end}": made, page, count=1, flags=re.DOTALL)
+    return page
+
+
+def _metrics() -> str:
+    rows = (
+        f"| `{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels)} | {m.meaning} |\n" for m in METRICS
+    )
+    return "| metric | kind | labels | meaning |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _alerts() -> str:
+    text = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8")
+    rows = []
+    for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]):
+        told = rule["annotations"]
+        summary = re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"*\1*", told["summary"])
+        rows.append(f"| `{rule['alert']}` | {rule['labels']['severity']} | {summary} | {told['description']} |\n")
+    return "| alert | | what happened | what to do |\n|---|---|---|---|\n" + "".join(rows)
 
 
 def _plain(default: object) -> object:

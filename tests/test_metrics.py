@@ -122,7 +122,8 @@ def test_every_class_of_error_and_of_bug_is_known_by_its_name() -> None:
 
 
 def test_every_reason_and_verdict_of_the_source_is_known() -> None:
-    reasons = {reason.value for reason in (*Outcome, *RetractionReason)} | _skipped_for()
+    reasons = {reason.value for reason in (*Outcome, *RetractionReason)} | _words("NoteSkipped")
+    assert "image" in reasons
     reasons |= {"written", "retracted", "stale", "empty"}  # Published.outcome
     metrics = Metrics()
     for verdict in Verdict:
@@ -132,14 +133,28 @@ def test_every_reason_and_verdict_of_the_source_is_known() -> None:
     assert {key[1] for key in metrics.counted(OUTCOMES)} == set(Verdict)
 
 
-def _skipped_for() -> set[str]:
-    """Every reason that the library's source raises NoteSkipped with, as it stands there."""
+def test_every_station_of_the_pipeline_is_known() -> None:
+    stations = _words("station")
+    assert {"event", "fhir"} <= stations
+    metrics = Metrics()
+    before = set(samples(metrics))
+    for name in stations:
+        with metrics.station(name):
+            pass
+    assert set(samples(metrics)) == before
+    assert samples(metrics)["medie_station_seconds_count", (("station", OTHER),)] == 0
+
+
+def _words(function: str) -> set[str]:
+    """Every word that the library's source gives to this function, as it stands there."""
     found = set()
     for path in Path(medie_fhir.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "NoteSkipped":
+            if isinstance(node, ast.Call) and function in (
+                getattr(node.func, "id", ""),
+                getattr(node.func, "attr", ""),
+            ):
                 found |= {c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
-    assert "image" in found
     return found
 
 
