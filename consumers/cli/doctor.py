@@ -21,6 +21,7 @@ __all__ = ["doctor"]
 
 _CONFIGURATION_IS_WRONG = 1
 _NOT_REACHABLE = 3
+_PATIENCE_S = 5.0
 
 
 def doctor(
@@ -70,9 +71,9 @@ async def _mapping(settings: Settings) -> str:
 async def _kafka(settings: Settings) -> str:
     kafka = settings.kafka
     topics = [kafka.events, kafka.extractions, kafka.dead_letters]
-    broker = KafkaBroker(kafka.bootstrap_servers, security=kafka.client)
-    await asyncio.to_thread(broker.check_topics, topics)
-    return f"{kafka.bootstrap_servers}; topics {', '.join(topics)}"
+    broker = KafkaBroker.of(kafka, bootstrap_timeout_s=_PATIENCE_S)
+    warnings = await asyncio.to_thread(broker.examine, kafka.model_copy(update={"create_topics": False}))
+    return "; ".join([f"{kafka.bootstrap_servers}: topics {', '.join(topics)}", *(f"mend: {w}" for w in warnings)])
 
 
 async def _fhir(settings: Settings) -> str:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka import errors as client_errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from consumers.broker import Consumer, Message, Producer, TopicPartition
 from consumers.kafka_broker.client import CALL_MS, made
 from consumers.kafka_broker.consumer import GroupConsumer
+from consumers.kafka_broker.doubt import Doubt
 from consumers.kafka_broker.failures import translated
 from consumers.kafka_broker.header_names import tolerate
 from consumers.kafka_broker.logs import tame
+from consumers.kafka_broker.probe import Address, advertised_faults, knock
 from consumers.kafka_broker.producer import RecordProducer
 from consumers.kafka_broker.reading import progress_of, records_of
+from consumers.kafka_broker.security import clear_text, client_options
+from consumers.kafka_broker.topics import Rights, check, check_group, create, fitness, missing, wanted
 from consumers.lost_offsets import OffsetLostPolicy
-from medie_fhir.errors import BrokerRefused
+from medie_fhir.errors import BrokerError, BrokerUnavailable
+from medie_fhir.settings import KafkaSettings
 
 __all__ = ["KafkaBroker"]
+
+log = logging.getLogger(__name__)
+
+_ANSWER_S: Final = 5.0  # for one answer of a broker that is asked who it is
+_PAUSE_S: Final = 5.0
+_FETCH_BYTES: Final = 16 * 1024 * 1024  # of records that wait in the client; one record may always be larger
+_HALVES: Final = ("extract", "publish")
 
 
 class KafkaBroker:
     """A cluster at ``bootstrap_servers`` (``host:port``, several with commas).
 
-    ``security`` goes to every client as it is: ``security_protocol``, ``ssl_cafile``, ``sasl_mechanism`` … as
-    kafka-python names them. Times are in seconds, sizes in bytes; ``revoke_limit_s`` must be above the loop's
-    ``drain_s`` and well under ``max_poll_interval_s``.
+    :meth:`of` makes one of settings. ``security`` goes to every client as it is: ``security_protocol``, ``ssl_cafile``,
+    ``sasl_mechanism`` … as kafka-python names them. ``instance_id`` is for consumers that are given no other. Times are
+    in seconds, sizes in bytes; ``revoke_limit_s`` must be above the loop's ``drain_s`` and well under
+    ``max_poll_interval_s``.
     """
 
     def __init__(
@@ -37,7 +52,7 @@ class KafkaBroker:
         bootstrap_servers: str,
         *,
         security: Mapping[str, Any] | None = None,
-        client_id: str = "medie-fhir",
+        instance_id: str | None = None,
         max_poll_interval_s: float = 120.0,
         session_timeout_s: float = 45.0,
         revoke_limit_s: float = 40.0,
@@ -48,17 +63,22 @@ class KafkaBroker:
     ) -> None:
         tame()
         tolerate()
+        self._servers = bootstrap_servers.split(",")
+        self._patience_s = bootstrap_timeout_s
+        self._instance_id = instance_id
         self._common: dict[str, Any] = {
+            "client_id": "medie-fhir",
+            "reconnect_backoff_max_ms": 1000,  # by default 30 s: a broker is back for a minute, and unnoticed
             **(security or {}),
-            "bootstrap_servers": bootstrap_servers.split(","),
-            "client_id": client_id,
-            "reconnect_backoff_max_ms": 1000,
+            "bootstrap_servers": self._servers,
             "bootstrap_timeout_ms": int(bootstrap_timeout_s * 1000),
         }
         self._reader: dict[str, Any] = {
             "enable_auto_commit": False,
             "isolation_level": "read_committed",  # what its sender took back never happened
             "allow_auto_create_topics": False,
+            "metadata_max_age_ms": 30_000,  # so long may a topic be gone, or there again, before we notice
+            "fetch_max_bytes": _FETCH_BYTES,
         }
         self._member: dict[str, Any] = {
             **self._reader,
@@ -80,6 +100,38 @@ class KafkaBroker:
         self._revoke_limit_s = revoke_limit_s
         self._offset_lost: OffsetLostPolicy = offset_lost
 
+    @classmethod
+    def of(cls, kafka: KafkaSettings, *, bootstrap_timeout_s: float = 30.0) -> KafkaBroker:
+        """The cluster of the settings. Raises SettingsError with all that can't be right, before any connection."""
+        return cls(
+            kafka.bootstrap_servers,
+            security=client_options(kafka),
+            instance_id=kafka.instance_id,
+            max_poll_interval_s=kafka.max_poll_interval_seconds,
+            session_timeout_s=kafka.session_timeout_seconds,
+            max_record_bytes=kafka.max_record_bytes,
+            bootstrap_timeout_s=bootstrap_timeout_s,
+            offset_lost=kafka.offset_lost,
+        )
+
+    def examine(self, kafka: KafkaSettings, halves: Collection[str] = _HALVES) -> list[str]:
+        """All that can be known before work begins. What an operator should mend comes back, a line each.
+
+        Waits for a broker that doesn't answer, as long as ``bootstrap_timeout_s`` says, with a line of log each time.
+        Makes our topics where they are missing and ``kafka.create_topics`` says so. Raises what makes work impossible:
+        BrokerUnavailable, LoginRefused, NotTrusted, TopicMissing, TopicForbidden, BrokerRefused.
+        """
+        brokers = self._reach(self._patience_s)
+        warnings = [*clear_text(kafka), *self._advertised(brokers)]
+        with self._admin("looking at the cluster", 0.0) as admin:
+            if kafka.create_topics:
+                topics = wanted(kafka)
+                create(admin, {name: topics[name] for name in missing(admin, topics)})
+            check(admin, _rights(kafka, halves))
+            for half in halves:
+                check_group(admin, f"{kafka.group}-{half}")
+            return [*warnings, *fitness(admin, kafka, len(brokers))]
+
     def read(self, topic: str, *, since_ms: int | None = None) -> Iterator[Message]:
         """See :class:`~consumers.broker.Broker`."""
         self.check_topics([topic])
@@ -90,7 +142,7 @@ class KafkaBroker:
     def progress(self, topic: str, group: str) -> dict[TopicPartition, tuple[int | None, int]]:
         """See :class:`~consumers.broker.Broker`."""
         self.check_topics([topic])
-        with self._admin("asking how far a group is") as admin:
+        with self._admin("asking how far a group is", self._patience_s) as admin:
             return progress_of(admin, topic, group)
 
     def consumer(self, topic: str, group: str, *, instance_id: str | None = None) -> Consumer:
@@ -102,47 +154,74 @@ class KafkaBroker:
                 **self._common,
                 **self._member,
                 group_id=group,
-                group_instance_id=instance_id,
+                group_instance_id=instance_id or self._instance_id,
                 # A fresh instance for each consumer: it keeps the group's state.
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
             )
-        return GroupConsumer(client, topic, self._revoke_limit_s, self._offset_lost)
+        doubt = Doubt(partial(self._check, {topic: ("READ",)}, 0.0))
+        return GroupConsumer(
+            client,
+            topic,
+            group,
+            doubt=doubt,
+            revoke_limit_s=self._revoke_limit_s,
+            offset_lost=self._offset_lost,
+        )
 
     def producer(self) -> Producer:
         """See :class:`~consumers.broker.Broker`. It connects with its first record."""
-        return RecordProducer({**self._common, **self._writer})
+        return RecordProducer({**self._common, **self._writer}, self._check)
 
     def check_topics(self, topics: Iterable[str]) -> None:
         """See :class:`~consumers.broker.Broker`."""
-        names = sorted(set(topics))
-        faults = []
-        with self._admin("looking at topics") as admin:
-            for topic in admin.describe_topics(names):
-                code = topic["error_code"]
-                error = client_errors.for_code(code)
-                if issubclass(error, client_errors.AuthorizationError):
-                    faults.append(f"{topic['name']}: not ours to see")
-                elif error is client_errors.UnknownTopicOrPartitionError:
-                    faults.append(f"{topic['name']}: not there")
-                elif issubclass(error, client_errors.InvalidTopicError):
-                    faults.append(f"{topic['name']}: no topic can have this name")
-        if faults:
-            raise BrokerRefused(f"topics: {'; '.join(faults)}. Create them or grant READ/WRITE, or mend their names")
+        self._check(dict.fromkeys(topics, ()), self._patience_s)
 
     def create_topics(self, topics: Mapping[str, int]) -> None:
         """See :class:`~consumers.broker.Broker`. Replicas are as many as the cluster's default says."""
-        with self._admin("creating topics") as admin:
-            for name, partitions in topics.items():
-                try:
-                    admin.create_topics({name: {"num_partitions": partitions}}, wait_for_metadata=True)
-                except client_errors.TopicAlreadyExistsError:
-                    continue
+        with self._admin("creating topics", self._patience_s) as admin:
+            create(admin, {name: {"num_partitions": partitions} for name, partitions in topics.items()})
+
+    def _check(self, rights: Rights, patience_s: float = 0.0) -> None:
+        with self._admin("looking at topics", patience_s) as admin:
+            check(admin, rights)
+
+    def _reach(self, patience_s: float) -> list[Address]:
+        """Where the brokers are. Only what may pass is waited for: a refused login is refused in half a minute too."""
+        deadline = time.monotonic() + patience_s
+        pause_s = 0.5
+        while True:
+            try:
+                return knock(self._servers, self._common, max(1.0, min(_ANSWER_S, self._patience_s)))
+            except BrokerUnavailable as error:
+                if time.monotonic() + pause_s > deadline:
+                    raise
+                log.warning("waiting for Kafka: %s", error)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _PAUSE_S)
+
+    def _advertised(self, brokers: list[Address]) -> list[str]:
+        faults: list[BrokerError] = advertised_faults(brokers, self._common, _ANSWER_S)
+        if faults and len(faults) == len(brokers):
+            raise faults[0]
+        return [str(fault) for fault in faults]
 
     @contextmanager
-    def _admin(self, doing: str) -> Iterator[Any]:
+    def _admin(self, doing: str, patience_s: float = 0.0) -> Iterator[Any]:
+        self._reach(patience_s)
         with translated(doing):
             admin = made(KafkaAdminClient, **self._common)
             try:
                 yield admin
             finally:
                 admin.close()
+
+
+def _rights(kafka: KafkaSettings, halves: Collection[str]) -> Rights:
+    """What each half reads and writes; a topic may be read by the one and written by the other."""
+    rights: dict[str, set[str]] = {kafka.dead_letters: {"WRITE"}}
+    if "extract" in halves:
+        rights.setdefault(kafka.events, set()).add("READ")
+        rights.setdefault(kafka.extractions, set()).add("WRITE")
+    if "publish" in halves:
+        rights.setdefault(kafka.extractions, set()).add("READ")
+    return rights

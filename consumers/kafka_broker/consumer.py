@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kafka import errors as client_errors
 
 from consumers.broker import Message, RebalanceListener, TopicPartition
 from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, message_of, partitions_of
+from consumers.kafka_broker.doubt import Doubt
 from consumers.kafka_broker.failures import translated
 from consumers.kafka_broker.listener import ClientListener
 from consumers.lost_offsets import LostOffset, OffsetLostPolicy, face
@@ -22,9 +24,20 @@ _JOIN_POLL_S: Final = 1.0
 class GroupConsumer:
     """See :class:`~consumers.broker.Consumer`, whose words are not repeated here."""
 
-    def __init__(self, client: Any, topic: str, revoke_limit_s: float, offset_lost: OffsetLostPolicy = "stop") -> None:
+    def __init__(
+        self,
+        client: Any,
+        topic: str,
+        group: str,
+        *,
+        doubt: Doubt,
+        revoke_limit_s: float,
+        offset_lost: OffsetLostPolicy = "stop",
+    ) -> None:
         self._client = client
         self._topic = topic
+        self._translated = partial(translated, topic=topic, group=group)
+        self._doubt = doubt
         self._revoke_limit_s = revoke_limit_s
         self._offset_lost: OffsetLostPolicy = offset_lost
         self._listener: ClientListener | None = None
@@ -34,14 +47,14 @@ class GroupConsumer:
         """Begin."""
         self._told = listener
         self._listener = ClientListener(listener, self._client, self._revoke_limit_s)
-        with translated("subscribing"):
+        with self._translated("subscribing"):
             self._client.subscribe([self._topic], listener=self._listener)
 
     def poll(self, timeout_s: float, max_records: int) -> list[Message]:
         """Records. A join that ends between two polls is thrown away, so without partitions a poll lasts."""
         if not self._client.assignment():
             timeout_s = max(timeout_s, _JOIN_POLL_S)
-        with translated("polling"):
+        with self._translated("polling"):
             try:
                 batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
             except client_errors.NoOffsetForPartitionError as error:
@@ -51,7 +64,12 @@ class GroupConsumer:
                 return self._go_on(error.args[0])
             except client_errors.LogTruncationError as error:
                 return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in error.divergent_offsets})
-        return [message_of(record) for batch in batches.values() for record in batch]
+        messages = [message_of(record) for batch in batches.values() for record in batch]
+        if messages:
+            self._doubt.end()
+        else:
+            self._doubt.settle(self._topic_unknown)
+        return messages
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Be silent."""
@@ -63,8 +81,12 @@ class GroupConsumer:
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit, and wait for the answer."""
-        with translated("committing"):
-            self._client.commit(client_offsets(offsets), timeout_ms=CALL_MS)
+        try:
+            with self._translated("committing"):
+                self._client.commit(client_offsets(offsets), timeout_ms=CALL_MS)
+        except BrokerUnavailable:
+            self._doubt.grow()
+            raise
 
     def assignment(self) -> frozenset[TopicPartition]:
         """What is ours."""
@@ -72,7 +94,7 @@ class GroupConsumer:
 
     def position(self, partition: TopicPartition) -> int:
         """Where we are."""
-        with translated("asking for a position"):
+        with self._translated("asking for a position"):
             try:
                 position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
             except client_errors.NoOffsetForPartitionError as error:
@@ -84,7 +106,7 @@ class GroupConsumer:
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Where the partitions end."""
-        with translated("asking for end offsets"):
+        with self._translated("asking for end offsets"):
             ends = self._client.end_offsets([client_partition(p) for p in partitions], timeout_ms=CALL_MS)
         return {TopicPartition(p.topic, p.partition): int(end) for p, end in ends.items()}
 
@@ -96,8 +118,13 @@ class GroupConsumer:
         """Leave."""
         if self._listener is not None:
             self._listener.closing = True
-        with translated("leaving the group"):
+        with self._translated("leaving the group"):
             self._client.close(autocommit=False, timeout_ms=CALL_MS)
+
+    def _topic_unknown(self) -> bool:
+        """Whether the cluster tells us of no partition; asked of what the client has heard, where it has."""
+        with self._translated("looking at the topic"):
+            return not self._client.partitions_for_topic(self._topic)
 
     def _go_on(self, lost: Mapping[Any, int]) -> list[Message]:
         """These places are not on the topic. Where we may go on from the earliest, they come to the listener anew."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -15,8 +15,10 @@ from kafka import errors as client_errors
 
 from consumers.broker import Headers
 from consumers.kafka_broker.client import CALL_MS, made
+from consumers.kafka_broker.doubt import Doubt
 from consumers.kafka_broker.failures import ours, translated
-from medie_fhir.errors import BrokerUnavailable
+from consumers.kafka_broker.topics import Rights
+from medie_fhir.errors import BrokerError, BrokerRefused, BrokerUnavailable
 
 __all__ = ["RecordProducer"]
 
@@ -26,8 +28,10 @@ log = logging.getLogger(__name__)
 class RecordProducer:
     """Has one thread, the only one that touches the client: its ``send`` may block for metadata or memory."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], check: Callable[[Rights], None]) -> None:
         self._config = config
+        self._check = check
+        self._doubts: dict[str, Doubt] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-producer")
         self._client: Any = None
 
@@ -66,20 +70,32 @@ class RecordProducer:
                 self._client = made(KafkaProducer, **self._config)
             acknowledged = self._client.send(topic, **fields)
         except client_errors.KafkaError as error:
-            sent.set_exception(ours(error, "sending"))
+            sent.set_exception(self._explained(ours(error, "sending", topic=topic), topic))
         except (RuntimeError, OSError) as error:  # the client's own loop has died
             self._discard(self._client)
             sent.set_exception(BrokerUnavailable(f"sending: the client failed ({type(error).__name__})"))
         else:
             acknowledged.add_callback(lambda _: sent.set_result(None))
-            acknowledged.add_errback(partial(self._failed, self._client, sent))
+            acknowledged.add_errback(partial(self._failed, self._client, topic, sent))
 
-    def _failed(self, client: Any, sent: Future[None], error: BaseException) -> None:
+    def _explained(self, failure: BrokerError, topic: str) -> BrokerError:
+        """A topic that is not there, and a login that is refused, look like an outage: ask which it is."""
+        if not isinstance(failure, BrokerUnavailable):
+            return failure
+        doubt = self._doubts.setdefault(topic, Doubt(partial(self._check, {topic: ("WRITE",)})))
+        doubt.grow()
+        try:
+            doubt.settle(lambda: False)
+        except BrokerRefused as refusal:
+            return refusal
+        return failure
+
+    def _failed(self, client: Any, topic: str, sent: Future[None], error: BaseException) -> None:
         """On the client's thread. After a broker's refusal an idempotent producer may be dead: use another."""
         if not isinstance(error, client_errors.RetriableError):
             with suppress(RuntimeError):  # closed meanwhile
                 self._thread.submit(self._discard, client)
-        sent.set_exception(ours(error, "sending"))
+        sent.set_exception(ours(error, "sending", topic=topic))
 
     def _discard(self, client: Any) -> None:
         """End a client; the next record makes a new one. What it had not sent fails, to be sent again."""

@@ -19,13 +19,14 @@ from consumers.kafka_broker.oauth import ClientCredentials
 from medie_fhir.errors import DependencyMissing, SettingsError
 from medie_fhir.settings import KafkaSecurity, KafkaSettings
 
-__all__ = ["client_options", "tls_context"]
+__all__ = ["clear_text", "client_options", "tls_context"]
 
 _HERE: Final = "kafka.security"
 _OURS: Final = frozenset({"bootstrap_servers", "bootstrap_timeout_ms", "kafka_client", "receive_message_max_bytes"})
 _COMMON: Final = frozenset.intersection(
     *(frozenset(kind.DEFAULT_CONFIG) for kind in (KafkaConsumer, KafkaProducer, KafkaAdminClient))
 )
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "[::1]"}
 _PASSWORD: Final = ("username", "password")
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "PLAIN": _PASSWORD,
@@ -74,6 +75,17 @@ def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
     if certificate := options.get("ssl_certfile"):
         context.load_cert_chain(certificate, options.get("ssl_keyfile"), options.get("ssl_password"))
     return context
+
+
+def clear_text(kafka: KafkaSettings) -> Iterator[str]:
+    """What goes over the network for everyone to read, a line each; on the loopback nothing does."""
+    security = kafka.security
+    if all(server.strip().rpartition(":")[0] in _LOOPBACK for server in kafka.bootstrap_servers.split(",")):
+        return
+    if not _has_tls(security):
+        yield f"{_HERE}.protocol is {security.protocol}: notes go over the network in clear text. Use ssl or sasl_ssl"
+    elif not security.check_hostname:
+        yield f"{_HERE}.check_hostname is false: any host with a certificate of the CA may play the broker"
 
 
 def _client_faults(client: dict[str, Any]) -> Iterator[str]:
