@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench schemas dev clean
+.PHONY: help demo test check stack stack-down stack-demo bench schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,8 +55,22 @@ check: $(VENV)/.checked ## Lint, types, import layers, schemas and samples up to
 	$(BIN)/python scripts/build_schemas.py --check
 	$(BIN)/python scripts/build_sample_notes.py --check
 
+stack: $(VENV)/.installed ## Start a real Kafka and a real HAPI FHIR server, without Docker (needs a JDK and Maven)
+	@$(BIN)/medie-fhir models pull
+	@$(BIN)/python deploy/local/stack.py up $(ARGS)
+
+stack-down: ## Stop them; ARGS=--wipe deletes their data too
+	@$(BIN)/python deploy/local/stack.py down $(ARGS)
+
+stack-demo: stack ## Stream the sample notes through the real ones
+	@. build/stack.env && $(BIN)/medie-fhir samples && $(BIN)/medie-fhir run --until-end
+	@$(BIN)/python deploy/local/stack.py show
+
 bench: $(VENV)/.tested ## Measure, and write build/bench.json
 	@$(BIN)/python benchmarks/run.py
+
+faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json
+	@$(BIN)/python tests/faults/run.py $(FAULTS)
 
 schemas: $(VENV)/.installed ## Write schemas/ and docs/settings.md anew from the types
 	@$(BIN)/python scripts/build_schemas.py
