@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,6 +19,8 @@ from medie_fhir.settings import Settings
 __all__ = ["app"]
 
 app = typer.Typer(help="The records that were refused: look at them, send them again.", no_args_is_help=True)
+
+_PATIENCE_S: Final = 10.0  # for a broker that doesn't answer: someone is waiting
 
 Everything = Annotated[bool, typer.Option("--all", help="Every letter that is open, where no other option names any.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which letters are meant.")]
@@ -109,8 +111,7 @@ def discard(
 
 def open_broker(settings: Settings) -> Broker:
     """The cluster that the settings name."""
-    kafka = settings.kafka
-    return KafkaBroker(kafka.bootstrap_servers, security=kafka.client)
+    return KafkaBroker.of(settings.kafka, bootstrap_timeout_s=_PATIENCE_S)
 
 
 def _read(settings: Settings, broker: Broker, meant: Selection) -> Letters:

@@ -136,7 +136,7 @@ class Selection:
 
 
 class Letters:
-    """The letters of a topic, in the order they were read, and which are settled."""
+    """The letters of a topic, and which are settled."""
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self.all: dict[LetterId, Letter] = {}
@@ -153,8 +153,9 @@ class Letters:
             self.all[letter.id] = letter
 
     def selected(self, selection: Selection) -> list[Letter]:
-        """Those that are meant, settled or not."""
-        return [letter for letter in self.all.values() if selection.takes(letter)]
+        """Those that are meant, settled or not, the oldest first."""
+        meant = (letter for letter in self.all.values() if selection.takes(letter))
+        return sorted(meant, key=lambda letter: (letter.written_ms, letter.id))
 
 
 def _facts(message: Message) -> Facts | None:

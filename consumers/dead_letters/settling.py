@@ -18,6 +18,7 @@ from typing import Final
 from consumers.broker import Broker, Message, Producer
 from consumers.dead_letters.headers import SETTLED, SETTLES, original_headers, redrive_headers
 from consumers.dead_letters.letter import Facts, Letter, LetterId, Settled
+from consumers.outcomes import policy_of
 from medie_fhir.errors import MedieError, Policy
 
 __all__ = ["OriginalGone", "Result", "Settler", "Work", "read_again", "refusal"]
@@ -97,10 +98,12 @@ class Settler:
 
 
 def _referred(broker: Broker, facts: Facts) -> Message:
-    """The record itself, from its topic."""
+    """The record itself, from its topic: read from its time on, so that it is among the first that come."""
     for message in broker.read(facts.topic, since_ms=facts.timestamp_ms):
-        if (message.partition, message.offset) == (facts.partition, facts.offset):
-            return message
+        if message.partition == facts.partition and message.offset >= facts.offset:
+            if message.offset == facts.offset:
+                return message
+            break
     raise OriginalGone(f"{facts.topic}[{facts.partition}]@{facts.offset} is no longer there: ask its sender for it")
 
 
@@ -131,8 +134,9 @@ async def read_again(broker: Broker, topic: str, wanted: Collection[LetterId]) -
 class Work:
     """Does something with letters; those of one key one after another, others side by side. ``told`` hears of each.
 
-    After one that failed, the later ones of its key are held back: a newer version of a document must not come before
-    an older one. An error that a person must act on (STOP) is raised when what was begun is done.
+    After one that failed and may succeed later (RETRY), the others of its key are held back: a newer version of a
+    document must not come before an older one. An error that a person must act on (STOP) is raised when what was begun
+    is done.
     """
 
     def __init__(self, act: Act, told: Callable[[Result], None], *, at_once: int = 32) -> None:
@@ -164,9 +168,10 @@ class Work:
         try:
             await self._act(letter, message)
         except Exception as error:  # noqa: BLE001 - one letter's; the caller tells its class
-            if letter.key is not None:
+            policy = policy_of(error)
+            if policy is Policy.RETRY and letter.key is not None:
                 self._failed.add(letter.key)
-            if isinstance(error, MedieError) and error.policy is Policy.STOP:
+            if policy is Policy.STOP:
                 self._stop = error
             return Result(letter, error)
         return Result(letter)

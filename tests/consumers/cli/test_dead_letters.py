@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -351,6 +353,58 @@ def test_inline_has_no_worker_for_an_unknown_stage(desk: Desk) -> None:
 )
 def test_a_time_is_an_age_or_an_instant(text: str, ms: int) -> None:
     assert instant_ms(text, "--since", datetime.fromtimestamp(1_000_000_000, UTC)) == ms
+
+
+ON_A_TERMINAL = f"""
+import asyncio, sys
+from consumers.broker import Message
+from consumers.cli import dead_letters
+from consumers.dead_letters import DeadLetters
+from consumers.memory_broker import MemoryBroker
+from medie_fhir.errors import NotJson
+
+broker = MemoryBroker()
+broker.create_topics(dict.fromkeys(["{EVENTS}", "{EXTRACTIONS}", "{DEAD}"], 1))
+letters = DeadLetters(broker.producer(), "{DEAD}")
+for n in range(11):
+    message = Message("{EVENTS}", 0, n, b"k", {JONES!r})
+    asyncio.run(letters.send(message, NotJson(), stage="extract", attempts=1))
+dead_letters.open_broker = lambda settings: broker
+try:
+    dead_letters.app(sys.argv[1:])
+finally:
+    print("sent", len(broker.records("{EVENTS}")))
+"""
+
+
+def on_a_terminal(answer: bytes, *arguments: str) -> str:
+    """What a person sees who types the command on a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MEDIE_")}
+    command = [sys.executable, "-c", ON_A_TERMINAL, *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        os.write(ours, answer)
+        seen = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other side has closed
+            while part := os.read(ours, 65536):
+                seen += part
+        process.wait(60)
+    os.close(ours)
+    return seen.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(("answer", "sent"), [(b"n\n", 0), (b"\n", 0), (b"y\n", 11)])
+def test_on_a_terminal_many_are_asked_for(answer: bytes, sent: int) -> None:
+    seen = on_a_terminal(answer, "redrive", "--all")
+    assert "11 letters to be sent again. Go on? [y/N]" in seen
+    assert seen.splitlines()[-1] == f"sent {sent}"
+
+
+def test_on_a_terminal_a_payload_comes_with_a_warning_and_laid_out() -> None:
+    seen = on_a_terminal(b"", "show", "0:0", "--payload")
+    assert "what follows is a patient's data" in seen
+    assert f'{{\n  "text": "{VALUE}",\n  "n": [\n    1\n  ]\n}}\n' in seen
 
 
 @pytest.mark.kafka

@@ -187,6 +187,17 @@ async def test_after_a_failure_the_later_letters_of_its_key_are_held_back_also_i
     assert sorted(r.letter.id.offset for r in results if r.error) == [0, 3]
 
 
+async def test_a_letter_that_can_not_be_helped_holds_no_other_back():
+    async def act(letter: Letter, message: Message) -> None:
+        if letter.id.offset == 0:
+            raise OriginalGone("no longer there")
+
+    results: list[Result] = []
+    letters = [Letter(LetterId(0, n), 0, 0, b"a", None) for n in range(2)]
+    await Work(act, results.append).through((letter, record(b"a", b"")) for letter in letters)
+    assert [(bool(r.error), r.held) for r in results] == [(True, False), (False, False)]
+
+
 async def test_what_a_person_must_mend_ends_the_work_at_once():
     begun: list[int] = []
 
