@@ -97,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         head = self._head()
+        self.rfile.close()
         self.rfile = BytesIO(head)
         self.raw_requestline = self.rfile.readline()
         self.requestline, self.request_version, self.command = "", "HTTP/1.0", ""

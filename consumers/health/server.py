@@ -34,6 +34,9 @@ from medie_fhir.settings import HealthSettings
 __all__ = ["HealthServer", "Viewed"]
 
 
+_OPENMETRICS = "application/openmetrics-text"
+
+
 class Viewed(Protocol):
     """What can be watched: a running Loop."""
 
@@ -120,7 +123,8 @@ class HealthServer:
         return _verdict(not why, waiting=away, why=why)
 
     def _exposed(self, accepted: str) -> Answer:
-        encode, content_type = choose_encoder(accepted)
+        # Only the kind: the client library raises on an odd version, and repeats what it was sent.
+        encode, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accepted else "")
         return Answer(HTTPStatus.OK, content_type, encode(self._metrics.registry))
 
     def _status(self, accepted: str) -> Answer:

@@ -75,9 +75,10 @@ def test_prometheus_text_is_the_default(serve: Serve, view: LoopView, accept: st
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-def test_openmetrics_is_given_where_asked(serve: Serve, view: LoopView) -> None:
-    accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+@pytest.mark.parametrize("more", ["", ";version=1.0.0,text/plain;q=0.5", ";version=abc", f";version={'9' * 5000}"])
+def test_openmetrics_is_given_where_asked(serve: Serve, view: LoopView, more: str) -> None:
+    accept = {"Accept": f"application/openmetrics-text{more}"}
     answer = httpx.get(f"{serve(view).url}/metrics", headers=accept, trust_env=False)
-    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     families = {family.name for family in openmetrics.text_string_to_metric_families(answer.text)}
     assert {"medie_consumer_lag_records", "medie_commits"} <= families
