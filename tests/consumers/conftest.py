@@ -202,6 +202,16 @@ def delete_before(broker: Broker, request: pytest.FixtureRequest) -> Callable[[T
 
 
 @pytest.fixture
+def create_large(broker: Broker, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Make a topic of one partition that takes records of six megabytes, as the broker must allow them too."""
+    if isinstance(broker, MemoryBroker):
+        return lambda topic: broker.create_topics({topic: 1})
+    client = request.getfixturevalue("admin")
+    large = {"num_partitions": 1, "configs": {"max.message.bytes": str(6 * 1024 * 1024)}}
+    return lambda topic: client.create_topics({topic: large}, wait_for_metadata=True)
+
+
+@pytest.fixture
 def name() -> str:
     """A name that no other test uses."""
     return f"t-{uuid.uuid4().hex[:12]}"

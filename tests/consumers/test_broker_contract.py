@@ -196,6 +196,23 @@ def test_after_a_record_that_is_too_large_others_can_be_written(broker, name, pr
     join(name, name).saw([b"before", b"after"])
 
 
+@pytest.mark.parametrize("broker_options", [{"max_record_bytes": 6 * 1024 * 1024}], ids=["six-megabytes"])
+def test_a_record_of_five_megabytes_is_read_and_passed_on_where_the_topics_allow_it(
+    broker, name, produce, join, create_large
+):
+    create_large(name)
+    create_large(f"{name}-next")
+    value, headers = os.urandom(5 * 1024 * 1024), (("h", b"\xff" * 1000),)
+    produce(name, (b"k", b"before"), (b"k", value, headers), (b"k", b"after"))
+    member = join(name, name)
+    member.wait(lambda m: len(m.messages) == 3)
+    read = member.messages[1]
+    assert (read.value, read.headers) == (value, headers)
+    produce(f"{name}-next", (read.key, read.value, read.headers))
+    [passed_on] = broker.read(f"{name}-next")
+    assert (passed_on.key, passed_on.value, passed_on.headers) == (read.key, read.value, read.headers)
+
+
 def test_many_records_can_be_sent_at_once(broker, name, join):
     broker.create_topics({name: 3})
 
