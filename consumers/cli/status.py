@@ -116,7 +116,7 @@ async def _asked_of_broker(settings: Settings, heard: list[Heard]) -> tuple[list
     if any(each.status for each in heard):
         return None, ""
     kafka = settings.kafka
-    broker = KafkaBroker(kafka.bootstrap_servers, security=kafka.client, bootstrap_timeout_s=_TIMEOUT_S)
+    broker = KafkaBroker.of(kafka, bootstrap_timeout_s=_TIMEOUT_S)
     try:
         return await asyncio.to_thread(progress_of, broker, kafka), ""
     except MedieError as error:
