@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from medie_fhir.adapters.bundle_files import BundleFiles
+from medie_fhir.adapters.cached_model import CachedModel
 from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_wire import Patience
 from medie_fhir.adapters.llama_cpp import LlamaCpp
@@ -133,7 +134,12 @@ async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
                 concurrency=model.concurrency,
             )
         stack.push_async_callback(client.aclose)
-        yield client
+        if model.cache is None:
+            yield client
+            return
+        cached = CachedModel(client, model.cache, mebibytes=model.cache_mebibytes)
+        stack.push_async_callback(cached.aclose)
+        yield cached
 
 
 @asynccontextmanager
