@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,3 +110,30 @@ def event() -> Callable[..., bytes]:
         return json.dumps({k: v for k, v in (resource | more).items() if v is not None}).encode()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def local_fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real HAPI FHIR server in a process of its own (deploy/local/fhir), which a test may kill and start again.
+
+    Skipped where there is no JDK or Maven, but never in CI: nobody would notice.
+    """
+    sys.path.append(str(Path(__file__).parents[1] / "deploy" / "local" / "fhir"))  # programs, and no package
+    program = importlib.import_module("local_fhir")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = program.LocalFhir(tmp_path_factory.mktemp("fhir"), port)
+    try:
+        server.start()
+    except program.JvmError as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no real FHIR server: {error}")
+    yield server
+    server.wipe()
+
+
+@pytest.fixture(scope="session")
+def fhir_address(request: pytest.FixtureRequest) -> str:
+    """The base URL of a real FHIR server: that of MEDIE_TEST_FHIR_URL, else one that is started here."""
+    given = os.environ.get("MEDIE_TEST_FHIR_URL")
+    return given or str(request.getfixturevalue("local_fhir").address)

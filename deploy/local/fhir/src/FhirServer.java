@@ -27,6 +27,7 @@ import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import jakarta.persistence.EntityManagerFactory;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.Properties;
 import javax.sql.DataSource;
 import org.apache.commons.dbcp2.BasicDataSource;
@@ -55,6 +56,7 @@ public class FhirServer {
             System.setProperty("fhir.database", Path.of(arguments[1]).toAbsolutePath().resolve("fhir").toString());
         }
         var beans = new AnnotationConfigApplicationContext(Storage.class);
+        keepWhatIsAcknowledged(beans.getBean(DataSource.class));
         var jetty = new Server(new InetSocketAddress("127.0.0.1", port));
         var paths = new ServletContextHandler("/");
         var servlet = new ServletHolder(restfulServer(beans));
@@ -65,6 +67,13 @@ public class FhirServer {
         jetty.start();
         Runtime.getRuntime().addShutdownHook(new Thread(beans::close));
         jetty.join();
+    }
+
+    /** H2 writes a commit to its file half a second later, and a kill would take it back: now at once. */
+    private static void keepWhatIsAcknowledged(DataSource source) throws SQLException {
+        try (var connection = source.getConnection(); var statement = connection.createStatement()) {
+            statement.execute("SET WRITE_DELAY 0");
+        }
     }
 
     private static RestfulServer restfulServer(AnnotationConfigApplicationContext beans) {
@@ -100,7 +109,9 @@ public class FhirServer {
             String file = System.getProperty("fhir.database");
             var source = new BasicDataSource();
             // H2 would write a trace file for a harmless message of the schema's update
-            source.setUrl(file == null ? "jdbc:h2:mem:fhir;DB_CLOSE_DELAY=-1" : "jdbc:h2:file:" + file + ";TRACE_LEVEL_FILE=0");
+            source.setUrl(file == null
+                    ? "jdbc:h2:mem:fhir;DB_CLOSE_DELAY=-1"
+                    : "jdbc:h2:file:" + file + ";TRACE_LEVEL_FILE=0");
             source.setUsername("sa");
             source.setPassword("");
             source.setMaxTotal(20);
