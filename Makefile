@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check stack stack-down stack-demo bench schemas dev clean
+.PHONY: help demo test check stack stack-down stack-demo bench faults fuzz schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,11 @@ bench: $(VENV)/.tested ## Measure, and write build/bench.json
 
 faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json
 	@$(BIN)/python tests/faults/run.py $(FAULTS)
+
+FUZZ_INPUTS ?= 200000
+FUZZ_SEED ?= 1
+fuzz: $(VENV)/.tested ## Throw FUZZ_INPUTS broken events at the parser, and write build/fuzz-events.json
+	@$(BIN)/python scripts/fuzz_events.py --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
 
 schemas: $(VENV)/.installed ## Write schemas/ and docs/settings.md anew from the types
 	@$(BIN)/python scripts/build_schemas.py

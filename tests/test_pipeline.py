@@ -15,6 +15,7 @@ from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import (
     BrokenBase64,
     ContentNotFound,
+    EventError,
     FhirRejected,
     ModelOutputError,
     NoSubject,
@@ -274,6 +275,31 @@ async def test_a_bare_reference_is_read_from_the_source_server(
     assert published.outcome == "written"
     with pytest.raises(ContentNotFound):
         await pipeline.events(b'{"reference": "DocumentReference/nowhere"}')
+
+
+async def test_a_document_that_is_not_there_keeps_no_other_of_its_record_from_being_read(
+    pipeline: Pipeline, event: Event
+) -> None:
+    lost = {"request": {"method": "PUT", "url": "DocumentReference/nowhere"}}
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [lost, {"resource": json.loads(event(LUNG))}]}
+    error, note = await pipeline.events(json.dumps(bundle).encode())
+    assert isinstance(error, EventError)
+    assert "ContentNotFound" in str(error)
+    assert isinstance(note, NoteEvent)
+
+
+async def test_the_headers_of_a_record_tell_of_a_cloud_event(pipeline: Pipeline) -> None:
+    attributes = {
+        "specversion": "1.0",
+        "type": "example.deleted",
+        "source": "/",
+        "id": "1",
+        "subject": "DocumentReference/d1",
+    }
+    headers = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
+    (event,) = await pipeline.events(None, headers=headers)
+    assert isinstance(event, NoteEvent)
+    assert (event.kind, event.document.reference) == (EventKind.RETRACTION, "DocumentReference/d1")
 
 
 async def test_bad_content_is_refused_by_its_class(pipeline: Pipeline, event: Event) -> None:

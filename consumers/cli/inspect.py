@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.table import Column, Table
 from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.document import check_url, choose, inline
 from medie_fhir.errors import EventError, MedieError, NoteSkipped, Policy
+from medie_fhir.event import Headers
 from medie_fhir.model import EventKind, Json, NoteEvent, RetractionReason
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
@@ -29,21 +31,35 @@ _SHOWN = ("file", "outcome", "document", "what")  # the table's; the others are 
 
 def inspect(
     events: Annotated[list[Path], typer.Argument(help="Files that each hold one event, as a Kafka record's value.")],
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A header of their records, such as content-type or ce_type; repeatable."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     fetch: Annotated[bool, typer.Option(help="Get content that lies behind an allowed URL.")] = False,
     config: Config = None,
 ) -> None:
     """Print what each event is: a note, one to fetch, skipped, a retraction, or refused, and why."""
-    run_async(_inspect(settings_of(config), events, as_json=as_json, fetch=fetch))
+    headers = tuple(map(_header, header or ()))
+    run_async(_inspect(settings_of(config), events, headers, as_json=as_json, fetch=fetch))
 
 
-async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetch: bool) -> None:
+def _header(written: str) -> tuple[str, bytes]:
+    name, equals, value = written.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter("a header is written NAME=VALUE", param_hint="--header")
+    return name, os.fsencode(value)
+
+
+async def _inspect(settings: Settings, files: list[Path], headers: Headers, *, as_json: bool, fetch: bool) -> None:
     table = Table(*(Column(name, overflow="fold") for name in _SHOWN))
     async with AsyncExitStack() as stack:
         pipeline = await stack.enter_async_context(open_pipeline(settings, with_model=False))
         hosts = allowed_hosts(settings)
         for file in files:
-            async for line in _lines(pipeline, file, hosts, fetch=fetch):
+            async for line in _lines(pipeline, file, headers, hosts, fetch=fetch):
                 if as_json:
                     typer.echo(json.dumps(line, ensure_ascii=False))
                 else:
@@ -52,11 +68,13 @@ async def _inspect(settings: Settings, files: list[Path], *, as_json: bool, fetc
         out.print(table)
 
 
-async def _lines(pipeline: Pipeline, file: Path, hosts: frozenset[str], *, fetch: bool) -> AsyncIterator[Json]:
+async def _lines(
+    pipeline: Pipeline, file: Path, headers: Headers, hosts: frozenset[str], *, fetch: bool
+) -> AsyncIterator[Json]:
     blank: Json = dict.fromkeys(_COLUMNS) | {"file": str(file)}
     value = await asyncio.to_thread(_read, file)
     try:
-        events = await pipeline.events(value) if fetch else pipeline.parse(value)
+        events = await pipeline.events(value, headers=headers) if fetch else pipeline.parse(value, headers=headers)
     except MedieError as error:
         yield blank | _failure(error)
         return

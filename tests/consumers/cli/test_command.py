@@ -150,6 +150,15 @@ def test_inspect_says_what_an_event_is(run: Run, tmp_path: Path, event: str, exp
     assert {k: line[k] for k in expected} == expected
 
 
+def test_inspect_takes_the_headers_of_the_record(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text("[]", encoding="utf-8")
+    as_batch = run("inspect", "event.json", "--json", "--header", "content-type=application/cloudevents-batch+json")
+    assert (as_batch.returncode, as_batch.stdout) == (0, "")
+    (line,) = map(json.loads, run("inspect", "event.json", "--json").stdout.splitlines())
+    assert line["class"] == "NotJson"
+    assert run("inspect", "event.json", "--header", "content-type").returncode == 2
+
+
 @pytest.mark.model
 def test_extract_prints_every_value_with_evidence_that_stands_in_the_note(run: Run, tmp_path: Path) -> None:
     lines = [{"id": "a", "text": NOTE}, {"id": "b", "text": "Knee pain after a fall; no fracture."}]
