@@ -32,7 +32,7 @@ from consumers.offsets import Ledger
 from consumers.outcomes import Report
 from consumers.processing import Processor, RetryOptions, Worker
 from consumers.watched import Watched
-from medie_fhir.errors import BrokerUnavailable
+from medie_fhir.errors import BrokerUnavailable, FhirConflict
 from medie_fhir.telemetry import Telemetry
 
 __all__ = ["Loop", "LoopOptions"]
@@ -51,6 +51,8 @@ class LoopOptions:
     A poll waits for ``idle_poll_s`` with nothing in flight, ``busy_poll_s`` with something, and ``held_poll_s`` while
     as much is in flight as may be: no poll can be ended early, and what becomes free must not stay so.
 
+    ``absent_after_s`` must be under the session's timeout (see :meth:`Loop.check_presence`).
+
     ``drain_s`` must stay well under the broker's ``max_poll_interval``. Even an idle member commits every
     ``idle_commit_s``: one that was fenced off by another of its name learns it in no other way.
     """
@@ -60,6 +62,7 @@ class LoopOptions:
     commit_interval_s: float = 1.0
     commit_every: int = 500
     idle_commit_s: float = 30.0
+    absent_after_s: float = 40.0
     drain_s: float = 20.0
     span_limit: int = 10_000
     idle_poll_s: float = 1.0
@@ -91,6 +94,7 @@ class Loop:
         self._stage = worker.stage
         self._now = monotonic
         self._stopping = threading.Event()
+        self._finishing = threading.Event()
         self._running = False
         self._error: BaseException | None = None
         # Shared by the threads, under the lock:
@@ -111,14 +115,14 @@ class Loop:
         self._lanes = Lanes(self._processor.process, self._record_ended)
 
     async def run(self, *, until_end: bool = False) -> None:
-        """Run until :meth:`stop`; with ``until_end``, until all records that are there now are finished.
+        """Run until :meth:`stop`, or :meth:`finish`, which ``until_end`` calls at once.
 
         Raises what stopped it: an error whose policy is STOP, or whatever killed the consumer's thread.
         """
         self._asyncio, self._over = asyncio.get_running_loop(), asyncio.Event()
-        thread = threading.Thread(
-            target=self._own_consumer, args=(until_end,), name=f"{self._stage}-consumer", daemon=True
-        )
+        if until_end:
+            self.finish()
+        thread = threading.Thread(target=self._own_consumer, name=f"{self._stage}-consumer", daemon=True)
         self._running = True
         thread.start()
         beating = asyncio.create_task(self._beat())
@@ -144,6 +148,19 @@ class Loop:
             with suppress(RuntimeError):  # the asyncio loop ended meanwhile
                 self._asyncio.call_soon_threadsafe(self._lanes.abandon)
 
+    def finish(self) -> None:
+        """Go on until all records that are there now are finished, and end. From any thread."""
+        self._finishing.set()
+
+    def check_presence(self) -> None:
+        """Raise FhirConflict where the consumer's thread has not come round for so long that its place may be gone.
+
+        A process that was frozen (a stopped container, a paused machine) goes on where it stood, while another member
+        may have written newer versions: what it read before must be read again.
+        """
+        if self._now() - self._watched.polled_at > self._options.absent_after_s:
+            raise FhirConflict("this consumer was away for so long that others may have gone on: to be read again")
+
     def view(self) -> LoopView:
         """How it is now. From any thread."""
         with self._changed:
@@ -162,12 +179,12 @@ class Loop:
 
     # --- the consumer's thread --------------------------------------------------------------------------------------
 
-    def _own_consumer(self, until_end: bool) -> None:
+    def _own_consumer(self) -> None:
         try:
             self._consumer.subscribe(self)
             while not self._stopping.is_set():
                 self._step()
-                if until_end and self._at_end():
+                if self._finishing.is_set() and self._at_end():
                     break
             self._drain_all()
         except BaseException as error:  # noqa: BLE001 - whatever it is, run() must raise it
@@ -259,7 +276,7 @@ class Loop:
         return True
 
     def _at_end(self) -> bool:
-        """Whether all that was there when its partition came to us is finished."""
+        """Whether all that was there when we were to finish, or its partition came to us, is finished."""
         owned = self._consumer.assignment()
         try:
             if missing := owned - self._ends.keys():

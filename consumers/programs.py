@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from consumers.broker import Broker, Topics
@@ -14,15 +14,15 @@ from consumers.loop import Loop, LoopOptions
 from consumers.outcomes import Report
 from consumers.processing import RetryOptions
 from consumers.publish import PublishWorker
-from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.errors import BrokerUnavailable, FhirError, ModelError
-from medie_fhir.pipeline import Pipeline
-from medie_fhir.settings import KafkaSettings, LoopSettings, Settings
+from medie_fhir.settings import KafkaSettings, Settings
 from medie_fhir.telemetry import Telemetry
+from medie_fhir.wiring import WatchedPipeline
 
-__all__ = ["extract_loop", "publish_loop", "topics_of"]
+__all__ = ["extract_loop", "publish_loop", "run_together", "topics_of"]
 
 _MIB = 1024 * 1024
+_OF_THE_SESSION = 0.9  # a freeze as long as the session begins with the last poll before it
 
 
 def topics_of(kafka: KafkaSettings) -> Topics:
@@ -32,7 +32,7 @@ def topics_of(kafka: KafkaSettings) -> Topics:
 
 @contextmanager
 def extract_loop(
-    settings: Settings, broker: Broker, pipeline: Pipeline, report: Report, telemetry: Telemetry | None = None
+    settings: Settings, broker: Broker, pipeline: WatchedPipeline, report: Report, telemetry: Telemetry | None = None
 ) -> Iterator[Loop]:
     """The first half, ready to run: note events → extraction records. Its producer is closed at the end."""
     kafka, producer = settings.kafka, broker.producer()
@@ -42,10 +42,10 @@ def extract_loop(
             worker=ExtractWorker(pipeline, producer, topics_of(kafka), report),
             dead_letters=DeadLetters(producer, kafka.dead_letters),
             report=report,
-            options=_options(settings.loop),
+            options=_options(settings),
             dependencies=(
-                Dependency("model", (ModelError,), pipeline.model.describe, _worked(pipeline.model)),
-                Dependency("source", (FhirError,), pipeline.source.capabilities, _worked(pipeline.source)),
+                Dependency("model", (ModelError,), pipeline.model.describe, lambda: pipeline.model.worked),
+                Dependency("source", (FhirError,), pipeline.source.capabilities, lambda: pipeline.source.worked),
                 _kafka(broker, kafka.extractions),
             ),
             telemetry=telemetry,
@@ -56,22 +56,53 @@ def extract_loop(
 
 @contextmanager
 def publish_loop(
-    settings: Settings, broker: Broker, pipeline: Pipeline, report: Report, telemetry: Telemetry | None = None
+    settings: Settings, broker: Broker, pipeline: WatchedPipeline, report: Report, telemetry: Telemetry | None = None
 ) -> Iterator[Loop]:
     """The second half, ready to run: extraction records → FHIR resources. Its producer is closed at the end."""
     kafka, producer = settings.kafka, broker.producer()
     try:
-        yield Loop(
+        loop = Loop(
             consumer=broker.consumer(kafka.extractions, f"{kafka.group}-publish", instance_id=kafka.instance_id),
             worker=PublishWorker(pipeline, report),
             dead_letters=DeadLetters(producer, kafka.dead_letters),
             report=report,
-            options=_options(settings.loop),
-            dependencies=(Dependency("fhir", (FhirError,), pipeline.target.capabilities, _worked(pipeline.target)),),
+            options=_options(settings),
+            dependencies=(
+                Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.target.worked),
+            ),
             telemetry=telemetry,
         )
+        pipeline.target.guard = loop.check_presence
+        yield loop
     finally:
         producer.close()
+
+
+async def run_together(loops: Sequence[Loop], stop_all: Callable[[], None], *, until_end: bool = False) -> None:
+    """Run the loops side by side; when one ends, by an error or a signal, the others stop in good order too.
+
+    With ``until_end`` each is to finish when the one before it has, for until then more may come from there. Raises
+    what ended the first of them that failed.
+    """
+
+    async def one(loop: Loop, following: Loop | None) -> None:
+        try:
+            await loop.run()
+        except BaseException:
+            stop_all()
+            raise
+        if until_end and following is not None:
+            following.finish()
+        else:
+            stop_all()
+
+    if until_end:
+        loops[0].finish()
+    pairs = zip(loops, [*loops[1:], None], strict=True)
+    ended = await asyncio.gather(*(one(loop, following) for loop, following in pairs), return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException):
+            raise error
 
 
 def _kafka(broker: Broker, topic: str) -> Dependency:
@@ -79,19 +110,14 @@ def _kafka(broker: Broker, topic: str) -> Dependency:
     return Dependency("kafka", (BrokerUnavailable,), lambda: asyncio.to_thread(broker.check_topics, [topic]), lambda: 0)
 
 
-def _worked(server: object) -> Callable[[], int]:
-    """What a server has done for us; 0 for one that nobody counts for, whose failures then never are a record's own."""
-    if isinstance(server, WatchedModel | WatchedSource | WatchedTarget):
-        return lambda: server.worked
-    return lambda: 0
-
-
-def _options(loop: LoopSettings) -> LoopOptions:
+def _options(settings: Settings) -> LoopOptions:
+    loop = settings.loop
     return LoopOptions(
         max_in_flight=loop.max_in_flight,
         max_in_flight_bytes=loop.max_in_flight_mebibytes * _MIB,
         commit_interval_s=loop.commit_interval_seconds,
         drain_s=loop.drain_seconds,
+        absent_after_s=_OF_THE_SESSION * settings.kafka.session_timeout_seconds,
         retry=RetryOptions(
             outage_after=loop.outage_after_attempts,
             max_attempts=loop.max_attempts,

@@ -16,7 +16,8 @@ class Watched:
     """Counters and clocks of one loop. Each is written by one thread; times are of the loop's monotonic clock."""
 
     def __init__(self, now: float) -> None:
-        self.polled_at = self.beat_at = now
+        self.polled_at = float("-inf")  # not yet
+        self.beat_at = now
         self.finished = self.rebalances = self.commits = self.commit_failures = 0
         self._ends: Mapping[TopicPartition, int | None] = {}
 

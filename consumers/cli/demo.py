@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,16 +24,15 @@ import typer
 
 from consumers.cli.demo_views import facts_of, held_of, show_note, show_summary
 from consumers.cli.options import err, out, run_async
+from consumers.cli.samples import sample_events, seed, send
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
-from consumers.programs import extract_loop, publish_loop
+from consumers.programs import extract_loop, publish_loop, run_together
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
 from medie_fhir.errors import DocumentError, EventError
 from medie_fhir.model import Json
-from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings, load_settings
-from medie_fhir.shipped import shipped
-from medie_fhir.wiring import open_pipeline
+from medie_fhir.wiring import WatchedPipeline, open_pipeline
 
 __all__ = ["demo"]
 
@@ -129,15 +127,14 @@ async def _serve(store: Path) -> None:
 
 
 async def _demo(store: Path) -> Tally:
-    events = [json.loads(line) for line in shipped("notes", "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    events = sample_events()
     tally = Tally(records=len(events))
     async with AsyncExitStack() as stack:
         twin = stack.enter_context(closing(FhirTwin(store)))
         server = stack.enter_context(FhirTwinServer(twin))
         settings = _settings(server.base_url)
         err.print(f"FHIR server  {server.base_url} (twin, kept in {store})", highlight=False, soft_wrap=True)
-        for seed in ("patients.json", "binaries.json"):
-            await twin.transact(json.loads(shipped("notes", seed).read_text(encoding="utf-8")))
+        await seed(twin)
         before = twin.count_versions()
         err.print("model        starting the embedded model …", highlight=False)
         pipeline = await stack.enter_async_context(open_pipeline(settings))
@@ -169,32 +166,22 @@ async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:
     """A broker with our topics, and the sample events on the first of them."""
     broker, kafka = MemoryBroker(), settings.kafka
     broker.create_topics({kafka.events: 4, kafka.extractions: 4, kafka.dead_letters: 1})
-    producer = broker.producer()
-    for event in events:
-        value = event.get("value")
-        await producer.send(
-            kafka.events,
-            key=event["key"].encode() if event.get("key") else None,
-            value=event["raw"].encode() if "raw" in event else None if value is None else json.dumps(value).encode(),
-            timestamp_ms=int(datetime.fromisoformat(event["timestamp"]).timestamp() * 1000),
-        )
+    await send(broker.producer(), kafka.events, events)
     return broker
 
 
-async def _stream(settings: Settings, broker: MemoryBroker, pipeline: Pipeline, report: Report) -> None:
+async def _stream(settings: Settings, broker: MemoryBroker, pipeline: WatchedPipeline, report: Report) -> None:
     """Both consumers side by side, until every event has its last word."""
     with (
         extract_loop(settings, broker, pipeline, report) as extracting,
-        publish_loop(settings, broker, pipeline, report) as alongside,
-        publish_loop(settings, broker, pipeline, report) as rest,
+        publish_loop(settings, broker, pipeline, report) as publishing,
     ):
-        publishing = asyncio.create_task(alongside.run())
-        try:
-            await extracting.run(until_end=True)
-        finally:
-            alongside.stop()
-            await publishing
-        await rest.run(until_end=True)  # what came in while the other stopped
+
+        def stop_all() -> None:
+            extracting.stop()
+            publishing.stop()
+
+        await run_together([extracting, publishing], stop_all, until_end=True)
 
 
 def _say_where_to_look(store: Path) -> None:

@@ -6,86 +6,97 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
+from typing import Annotated
 
 import typer
 
 from consumers.broker import Broker
 from consumers.cli.options import Config, err, run_async, settings_of
+from consumers.health import HealthServer
 from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop
-from consumers.outcomes import NoteOutcome, Report, Verdict
-from consumers.programs import extract_loop, publish_loop
-from medie_fhir.pipeline import Pipeline
+from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
+from consumers.programs import extract_loop, publish_loop, run_together
+from medie_fhir.adapters.otel import open_tracing
+from medie_fhir.metrics import Metrics
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import open_pipeline
+from medie_fhir.telemetry import Telemetry, Together
+from medie_fhir.wiring import WatchedPipeline, open_pipeline
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Run the consumers; one process runs both unless told otherwise.", invoke_without_command=True)
 log = logging.getLogger("medie_fhir.run")
 
-Half = Callable[[Settings, Broker, Pipeline, Report], AbstractContextManager[Loop]]
+Half = Callable[[Settings, Broker, WatchedPipeline, Report, Telemetry | None], AbstractContextManager[Loop]]
+UntilEnd = Annotated[
+    bool, typer.Option("--until-end", help="End when all that is on the topics is finished, as a batch job would.")
+]
+
+_HALVES: dict[str, Half] = {"extract": extract_loop, "publish": publish_loop}
 
 
 @app.callback(invoke_without_command=True)
-def both(context: typer.Context, config: Config = None) -> None:
+def both(context: typer.Context, until_end: UntilEnd = False, config: Config = None) -> None:
     """Run both consumers in one process."""
     if context.invoked_subcommand is None:
-        run_async(_run(settings_of(config), (extract_loop, publish_loop)))
+        run_async(_run(settings_of(config), ("extract", "publish"), until_end=until_end))
 
 
 @app.command()
-def extract(config: Config = None) -> None:
+def extract(until_end: UntilEnd = False, config: Config = None) -> None:
     """Run the first consumer: note events → extraction records."""
-    run_async(_run(settings_of(config), (extract_loop,)))
+    run_async(_run(settings_of(config), ("extract",), until_end=until_end))
 
 
 @app.command()
-def publish(config: Config = None) -> None:
+def publish(until_end: UntilEnd = False, config: Config = None) -> None:
     """Run the second consumer: extraction records → FHIR resources."""
-    run_async(_run(settings_of(config), (publish_loop,)))
+    run_async(_run(settings_of(config), ("publish",), until_end=until_end))
 
 
-async def _run(settings: Settings, halves: tuple[Half, ...]) -> None:
+async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    kafka = settings.kafka
-    broker = KafkaBroker(kafka.bootstrap_servers, security=kafka.client)
-    needed = [kafka.events, kafka.extractions] if extract_loop in halves else [kafka.extractions]
-    await asyncio.to_thread(broker.check_topics, [*needed, kafka.dead_letters])
-    async with open_pipeline(settings, with_model=extract_loop in halves) as pipeline:
-        report = Report(_log_outcome)
-        with ExitStack() as stack:
-            loops = [stack.enter_context(half(settings, broker, pipeline, report)) for half in halves]
-            stop_all = _stopper(loops)
-            for wanted in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(wanted, stop_all)
-            err.print(f"running: {', '.join(half.__name__.removesuffix('_loop') for half in halves)}", highlight=False)
-            await _all_or_none(loops, stop_all)
+    broker, metrics = KafkaBroker.of(settings.kafka), Metrics()
+    for warning in await asyncio.to_thread(broker.examine, settings.kafka, halves):
+        log.warning("kafka: %s", warning)
+    async with AsyncExitStack() as stack:
+        spans = stack.enter_context(open_tracing(settings.tracing))
+        telemetry = Together(metrics, spans) if spans else metrics
+        pipeline = await stack.enter_async_context(
+            open_pipeline(settings, with_model="extract" in halves, telemetry=telemetry)
+        )
+        report = _report(metrics)
+        loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
+        health = stack.enter_context(HealthServer(settings.health, loops, metrics))
+
+        def stop_all() -> None:
+            health.stopping()
+            for loop in loops:
+                loop.stop()
+
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(wanted, stop_all)
+        where = f"; {health.url}/livez /readyz /metrics /status" if health.url else ""
+        err.print(f"running: {', '.join(halves)}{where}", highlight=False, soft_wrap=True)
+        await run_together(loops, stop_all, until_end=until_end)
     err.print("stopped; all that was finished is committed", highlight=False)
 
 
-async def _all_or_none(loops: list[Loop], stop_all: Callable[[], None]) -> None:
-    """Run the loops together: when one ends, by an error or a signal, the others stop in good order too."""
+def _report(metrics: Metrics) -> Report:
+    """Each note's outcome and each failed attempt, as a line of the log and in the metrics."""
 
-    async def one(loop: Loop) -> None:
-        try:
-            await loop.run()
-        finally:
-            stop_all()
+    def on_note(outcome: NoteOutcome) -> None:
+        metrics.outcome(outcome.stage, outcome.verdict, outcome.detail)
+        if outcome.verdict is Verdict.DEAD_LETTER:
+            metrics.dead_letter(outcome.stage, outcome.detail or "")
+        _log_outcome(outcome)
 
-    ended = await asyncio.gather(*(one(loop) for loop in loops), return_exceptions=True)
-    for error in ended:
-        if isinstance(error, BaseException):
-            raise error
+    def on_error(stage: str, error: BaseException) -> None:
+        metrics.error(stage, type(error).__name__, policy_of(error))
 
-
-def _stopper(loops: list[Loop]) -> Callable[[], None]:
-    def stop_all() -> None:
-        for loop in loops:
-            loop.stop()
-
-    return stop_all
+    return Report(on_note, on_error)
 
 
 def _log_outcome(outcome: NoteOutcome) -> None:

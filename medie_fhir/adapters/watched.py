@@ -6,7 +6,7 @@ that records wait for counts: that a server answers a probe says nothing of whet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from medie_fhir.model import Json
 from medie_fhir.ports import Content, FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
@@ -68,10 +68,19 @@ class _Passing:
 
 
 class WatchedTarget(_Passing):
-    """The FHIR server that is written to. ``worked``: how many transactions it has taken."""
+    """The FHIR server that is written to. ``worked``: how many transactions it has taken.
+
+    ``guard`` is asked right before each transaction, and raises where it must not be sent.
+    """
+
+    def __init__(self, server: FhirServer) -> None:
+        super().__init__(server)
+        self.guard: Callable[[], None] | None = None
 
     async def transact(self, bundle: Json) -> Json:
         """See :class:`~medie_fhir.ports.FhirServer`."""
+        if self.guard is not None:
+            self.guard()
         answer = await super().transact(bundle)
         self.worked += 1
         return answer

@@ -20,6 +20,7 @@ from consumers.processing import RetryOptions
 from medie_fhir.errors import (
     BrokerRefused,
     BrokerUnavailable,
+    FhirConflict,
     FhirUnauthorized,
     HashMismatch,
     ModelError,
@@ -620,6 +621,24 @@ async def test_a_view_shows_each_partition_and_what_is_unfinished():
     loop.stop()
     await running
     assert not loop.view().running
+
+
+async def test_a_member_that_was_frozen_may_not_write_before_it_has_polled_again():
+    rig, worker, now = Rig(1), Worker(), [0.0]
+    loop = Loop(
+        consumer=rig.broker.consumer(TOPIC, GROUP),
+        worker=worker,
+        dead_letters=DeadLetters(rig.broker.producer(), DEAD),
+        report=rig.report,
+        options=LoopOptions(absent_after_s=40.0),
+        monotonic=lambda: now[0],
+    )
+    assert loop.view().polled_s == float("inf")
+    await finish(loop)
+    loop.check_presence()
+    now[0] = 41.0
+    with pytest.raises(FhirConflict):
+        loop.check_presence()
 
 
 class Chaos:

@@ -7,12 +7,14 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from consumers.kafka_broker import KafkaBroker
@@ -48,6 +50,17 @@ async def send(broker: KafkaBroker, topic: str) -> None:
     producer.close()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def finished(health: str) -> dict[str, int]:
+    """How many records each loop has finished."""
+    return {loop["stage"]: loop["finished"] for loop in httpx.get(f"{health}/status").json()["loops"]}
+
+
 def until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Wait for something to become true of the twin, while the process lives."""
     deadline = time.monotonic() + PATIENCE_S
@@ -81,7 +94,9 @@ def test_events_on_kafka_become_resources_and_sigterm_ends_it_in_good_order(
             "MEDIE_KAFKA__GROUP": name,
             **{f"MEDIE_KAFKA__{kind.upper()}": topic for kind, topic in topics.items()},
             "MEDIE_FHIR__BASE_URL": server.base_url,
+            "MEDIE_HEALTH__PORT": str(free_port()),
         }
+        health = f"http://127.0.0.1:{environment['MEDIE_HEALTH__PORT']}"
         command = [sys.executable, "-c", "from consumers.cli import main; main()", "run"]
         with subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -90,6 +105,13 @@ def test_events_on_kafka_become_resources_and_sigterm_ends_it_in_good_order(
                 until(
                     lambda: len(twin.current("DocumentReference")) == 2 and len(twin.current("Condition")) >= 3, process
                 )
+                until(lambda: finished(health) == {"extract": 4, "publish": 3}, process)
+                assert httpx.get(f"{health}/livez").status_code == 200
+                assert httpx.get(f"{health}/readyz").json()["ok"] is True
+                metrics = httpx.get(f"{health}/metrics").text
+                assert 'medie_dead_letters_total{error="NotJson",stage="extract"} 1.0' in metrics
+                assert 'medie_station_seconds_count{station="grounding"}' in metrics
+                assert "adenocarcinoma" not in metrics
                 process.send_signal(signal.SIGTERM)
                 _, told = process.communicate(timeout=60)
             finally:
