@@ -51,20 +51,13 @@ class GroupConsumer:
             self._client.subscribe([self._topic], listener=self._listener)
 
     def poll(self, timeout_s: float, max_records: int) -> list[Message]:
-        """Records. A join that ends between two polls is thrown away, so without partitions a poll lasts."""
-        if not self._client.assignment():
-            timeout_s = max(timeout_s, _JOIN_POLL_S)
-        with self._translated("polling"):
-            try:
-                batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-            except client_errors.NoOffsetForPartitionError as error:
-                self._client.seek_to_beginning(*error.args[0])
-                return []
-            except client_errors.OffsetOutOfRangeError as error:
-                return self._go_on(error.args[0])
-            except client_errors.LogTruncationError as error:
-                return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in error.divergent_offsets})
-        messages = [message_of(record) for batch in batches.values() for record in batch]
+        """Records. Raises BrokerRefused too where the topic is gone, or hidden, or our login refused since."""
+        try:
+            messages = self._polled(timeout_s, max_records)
+        except BrokerUnavailable:
+            self._doubt.grow()
+            self._doubt.settle(self._topic_unknown)
+            raise
         if messages:
             self._doubt.end()
         else:
@@ -120,6 +113,22 @@ class GroupConsumer:
             self._listener.closing = True
         with self._translated("leaving the group"):
             self._client.close(autocommit=False, timeout_ms=CALL_MS)
+
+    def _polled(self, timeout_s: float, max_records: int) -> list[Message]:
+        """What came. A join that ends between two polls is thrown away, so without partitions a poll lasts."""
+        if not self._client.assignment():
+            timeout_s = max(timeout_s, _JOIN_POLL_S)
+        with self._translated("polling"):
+            try:
+                batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            except client_errors.NoOffsetForPartitionError as error:
+                self._client.seek_to_beginning(*error.args[0])
+                return []
+            except client_errors.OffsetOutOfRangeError as error:
+                return self._go_on(error.args[0])
+            except client_errors.LogTruncationError as error:
+                return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in error.divergent_offsets})
+        return [message_of(record) for batch in batches.values() for record in batch]
 
     def _topic_unknown(self) -> bool:
         """Whether the cluster tells us of no partition; asked of what the client has heard, where it has."""

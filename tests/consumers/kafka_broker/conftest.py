@@ -6,9 +6,10 @@ import base64
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 
 from medie_fhir.settings import KafkaSettings
 
-USER, PASSWORD = "medie", "only-in-tests"
-MUTUAL = "CN=medie-mutual"
+USER, MUTUAL, PASSWORD = "medie", "medie-mutual", "only-in-tests"
 SASL = "listener.name.sasl_ssl"
 MODULES = "org.apache.kafka.common.security"
 
@@ -44,12 +44,13 @@ def pkcs8(pem: bytes, encryption: KeySerializationEncryption | None = None) -> b
 class Secured:
     """A broker that asks who comes: ports, files, and an administrator to whom everything is allowed."""
 
-    directory: Path
     plain: str
     sasl_port: int
     mutual_port: int
-    admin: Any = None
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str]
+    admin: Any
+    users: tuple[str, ...] = (USER, MUTUAL)
+    password: str = PASSWORD
 
     def settings(self, *, port: int | None = None, host: str = "127.0.0.1", **changes: Any) -> KafkaSettings:
         """Settings that are right for SCRAM, but for ``changes`` to kafka.security. None takes one away."""
@@ -70,20 +71,27 @@ class Secured:
     def mutual(self, **changes: Any) -> KafkaSettings:
         """Settings that are right for mutual TLS, but for ``changes``."""
         right = {"certificate_file": self.files["client"], "key_file": self.files["key"], "key_password": PASSWORD}
-        none = {"protocol": "ssl", "mechanism": None, "username": None, "password": None}
-        return self.settings(port=self.mutual_port, **(none | right | changes))
+        return self.anonymous(self.mutual_port, "ssl", **(right | changes))
 
-    def allow(self, kind: str, name: str, *operations: str, user: str = USER) -> None:
-        """Grant."""
-        self.admin.create_acls([self._acl(kind, name, operation, user) for operation in operations])
+    def anonymous(self, port: int, protocol: str, **changes: Any) -> KafkaSettings:
+        """Settings without a login."""
+        return self.settings(port=port, protocol=protocol, mechanism=None, username=None, password=None, **changes)
 
-    def take(self, kind: str, name: str, *operations: str, user: str = USER) -> None:
+    def allow(self, kind: str, name: str, *operations: str) -> None:
+        """Grant, to all our users."""
+        self.admin.create_acls(self._acls(kind, name, operations))
+
+    def take(self, kind: str, name: str, *operations: str) -> None:
         """Revoke."""
-        self.admin.delete_acls([self._acl(kind, name, operation, user) for operation in operations])
+        self.admin.delete_acls(self._acls(kind, name, operations))
 
-    def _acl(self, kind: str, name: str, operation: str, user: str) -> ACL:
+    def _acls(self, kind: str, name: str, operations: tuple[str, ...]) -> list[ACL]:
         pattern = ResourcePattern(ResourceType[kind], name)
-        return ACL(f"User:{user}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)
+        return [
+            ACL(f"User:{user}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)
+            for operation in operations
+            for user in self.users
+        ]
 
 
 def _free_ports(count: int) -> list[int]:
@@ -98,8 +106,8 @@ def _certificates(directory: Path) -> dict[str, str]:
     """PEM files of a CA, a broker, a client with an encrypted key, and of a CA that no one trusts."""
     ca, other = trustme.CA(), trustme.CA()
     server = ca.issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.RSA)
-    client = ca.issue_cert("medie-mutual", common_name="medie-mutual", key_type=trustme.KeyType.RSA)
-    stranger = other.issue_cert("medie-mutual", common_name="medie-mutual", key_type=trustme.KeyType.RSA)
+    client = ca.issue_cert(MUTUAL, common_name=MUTUAL, key_type=trustme.KeyType.RSA)
+    stranger = other.issue_cert(MUTUAL, common_name=MUTUAL, key_type=trustme.KeyType.RSA)
     chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
     locked = pkcs8(client.private_key_pem.bytes(), BestAvailableEncryption(PASSWORD.encode()))
     texts = {
@@ -116,10 +124,17 @@ def _certificates(directory: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def secured(start_kafka_in: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """PEM files by name; the client's key is encrypted with :data:`PASSWORD`."""
+    return _certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def secured(
+    start_kafka_in: Callable[..., Any], certificates: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Secured]:
     """The broker, with the user of :data:`USER`, to whom nothing is allowed yet."""
-    directory = tmp_path_factory.mktemp("secured")
-    files = _certificates(directory)
+    directory, files = tmp_path_factory.mktemp("secured"), certificates
     sasl, mutual = _free_ports(2)
     listeners = {"PLAINTEXT": "{port}", "SASL_SSL": sasl, "SSL": mutual, "CONTROLLER": "{controller_port}"}
     tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": files["server"]}
@@ -141,6 +156,7 @@ def secured(start_kafka_in: Callable[..., Any], tmp_path_factory: pytest.TempPat
         **{f"{SASL}.{name}": value for name, value in tls.items()},
         **{f"listener.name.ssl.{name}": value for name, value in tls.items()},
         "listener.name.ssl.ssl.client.auth": "required",
+        "listener.name.ssl.ssl.principal.mapping.rules": "RULE:^.*CN=([^,]*).*$/$1/",
         "listener.name.ssl.ssl.truststore.type": "PEM",
         "listener.name.ssl.ssl.truststore.location": files["ca"],
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -148,10 +164,9 @@ def secured(start_kafka_in: Callable[..., Any], tmp_path_factory: pytest.TempPat
     }
     scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
     kafka = start_kafka_in(directory / "kafka", extra=extra, format_args=["--add-scram", scram])
-    broker = Secured(directory, kafka.address, sasl, mutual, files=files)
-    broker.admin = KafkaAdminClient(bootstrap_servers=kafka.address)
-    yield broker
-    broker.admin.close()
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    yield Secured(kafka.address, sasl, mutual, files, admin)
+    admin.close()
     kafka.wipe()
 
 
@@ -166,7 +181,7 @@ def token_server() -> Iterator[Any]:
             body: dict[str, Any] = {"error": "invalid_client"}
             good = self.headers["Authorization"] == f"Basic {right}"
             if good:
-                now = int(self.server.now())
+                now = int(time.time())
                 claims = {"sub": USER, "iat": now, "exp": now + 300}
                 parts = [
                     base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in ({"alg": "none"}, claims)
@@ -184,7 +199,6 @@ def token_server() -> Iterator[Any]:
 
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     server.asked = 0
-    server.now = __import__("time").time
     server.url = f"http://127.0.0.1:{server.server_address[1]}/token"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
