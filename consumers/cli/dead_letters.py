@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Annotated, Final
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from consumers.broker import Broker
 from consumers.cli.dead_letters_options import filtered, letter_id
 from consumers.cli.dead_letters_settle import Order, run_order
-from consumers.cli.dead_letters_views import as_json, counts, show_facts, show_payload, table
+from consumers.cli.dead_letters_views import as_json, counts, show_facts, show_payload, show_table
 from consumers.cli.options import Config, err, out, run_async, settings_of
 from consumers.dead_letters import LetterId, Letters, Selection
 from consumers.kafka_broker import KafkaBroker
@@ -44,8 +45,7 @@ def list_letters(
         for letter in shown:
             typer.echo(json.dumps(as_json(letter, letters.settled.get(letter.id))))
         return
-    if shown:
-        out.print(table(shown, letters.settled, with_state=with_settled))
+    show_table(shown, letters.settled, with_state=with_settled)
     out.print(counts(found, letters.settled), highlight=False)
 
 
@@ -61,7 +61,6 @@ def show(
     settings = settings_of(config)
     id_ = letter_id(letter)
     broker, topic = open_broker(settings), settings.kafka.dead_letters
-    broker.check_topics([topic])
     letters, found = Letters(), None
     for message in broker.read(topic):
         letters.add(message)
@@ -111,13 +110,15 @@ def discard(
 
 def open_broker(settings: Settings) -> Broker:
     """The cluster that the settings name."""
-    return KafkaBroker.of(settings.kafka, bootstrap_timeout_s=_PATIENCE_S)
+    broker = KafkaBroker.of(settings.kafka, bootstrap_timeout_s=_PATIENCE_S)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the command's own line says what went wrong
+    return broker
 
 
 def _read(settings: Settings, broker: Broker, meant: Selection) -> Letters:
     """All that is on the topic, or was written since then: a letter's marker comes after it."""
-    broker.check_topics([settings.kafka.dead_letters])
-    return Letters(broker.read(settings.kafka.dead_letters, since_ms=meant.since_ms))
+    since_ms = None if meant.ids else meant.since_ms  # so that one that is named and older is not said to be missing
+    return Letters(broker.read(settings.kafka.dead_letters, since_ms=since_ms))
 
 
 def _carry_out(settings: Settings, order: Order, *, everything: bool) -> None:

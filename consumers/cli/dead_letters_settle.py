@@ -12,7 +12,7 @@ from typing import Final, Literal
 import typer
 
 from consumers.broker import Broker
-from consumers.cli.dead_letters_views import table
+from consumers.cli.dead_letters_views import show_table
 from consumers.cli.options import err, out, progress
 from consumers.dead_letters import Letter, LetterId, Letters, Result, Selection, Settler, Work, read_again, refusal
 from consumers.inline import STAGES, open_inline, where
@@ -55,7 +55,7 @@ async def run_order(settings: Settings, broker: Broker, letters: Letters, order:
     wanted = [letter for letter in todo if letter.id not in refused]
     missing = order.meant.ids - letters.all.keys()
     if order.dry_run:
-        out.print(table(wanted, {}, with_state=False))
+        show_table(wanted, {}, with_state=False)
     for id_, why in _told(refused, missing):
         err.print(f"{id_}: {why}", highlight=False, soft_wrap=True)
     counted = Counter({"settled before": len(found) - len(todo), "refused": len(refused), "not there": len(missing)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,8 +18,9 @@ from consumers.cli.options import err, out
 from consumers.dead_letters import NAMES, Letter, LetterId, Settled
 from medie_fhir.model import Json
 
-__all__ = ["as_json", "counts", "legible", "show_facts", "show_payload", "table"]
+__all__ = ["as_json", "counts", "legible", "show_facts", "show_payload", "show_table"]
 
+_ROWS: Final = 200  # of a table that a person reads
 _NOT_OURS: Final = "not ours"
 _OURS: Final = re.compile(rb"[A-Za-z0-9._:-]{1,300}")
 _TRACE: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -33,9 +34,11 @@ def when(ms: int) -> str:
         return "?"
 
 
-def table(letters: Iterable[Letter], settled: Mapping[LetterId, Settled], *, with_state: bool) -> Table:
-    """One line a letter."""
-    shown = Table(
+def show_table(letters: Sequence[Letter], settled: Mapping[LetterId, Settled], *, with_state: bool) -> None:
+    """One line a letter; of very many the latest."""
+    if not letters:
+        return
+    table = Table(
         *(Column(name, no_wrap=True) for name in ("id", "written", "stage")),
         *(Column(name, overflow="fold") for name in ("class", "came from")),
         *(Column(name, justify="right", no_wrap=True) for name in ("tries", "sent")),
@@ -45,10 +48,12 @@ def table(letters: Iterable[Letter], settled: Mapping[LetterId, Settled], *, wit
         box=None,
         pad_edge=False,
     )
-    for letter in letters:
+    for letter in letters[-_ROWS:]:
         state = (settled.get(letter.id, ""),) if with_state else ()
-        shown.add_row(str(letter.id), when(letter.written_ms), *_cells(letter), *state)
-    return shown
+        table.add_row(str(letter.id), when(letter.written_ms), *_cells(letter), *state)
+    out.print(table)
+    if len(letters) > _ROWS:
+        out.print(f"the latest {_ROWS} of {len(letters)}; `list --json` shows all", highlight=False)
 
 
 def _cells(letter: Letter) -> tuple[str, ...]:

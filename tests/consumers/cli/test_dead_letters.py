@@ -103,6 +103,23 @@ def test_list_shows_each_letter_that_is_open_and_counts_them_by_class(desk: Desk
     assert lines[-1] == ["open:", "3", "(NotJson", "2,", "FhirRejected", "1);", "settled:", "0"]
 
 
+def test_of_very_many_letters_a_person_sees_the_latest_and_how_many_there_are(desk: Desk) -> None:
+    for offset in range(205):
+        desk.condemn(NotJson(), offset=offset)
+    *lines, summary, counted = desk("list").stdout.splitlines()
+    assert [lines[1].split()[0], lines[-1].split()[0]] == ["0:5", "0:204"]
+    assert summary == "the latest 200 of 205; `list --json` shows all"
+    assert counted == "open: 205 (NotJson 205); settled: 0"
+    assert len(desk.listed()) == 205
+
+
+def test_a_letter_that_is_named_and_does_not_fit_the_other_options_is_not_meant(desk: Desk) -> None:
+    desk.condemn(NotJson())
+    told = desk("redrive", "0:0", "--since", "2124-01-01")
+    assert (told.exit_code, told.stdout, told.stderr) == (0, "none\n", "")
+    assert desk.sent() == []
+
+
 def test_a_program_gets_one_object_a_letter(desk: Desk) -> None:
     desk.condemn(HashMismatch(), document="|DocumentReference/1")
     [letter] = desk.listed()
