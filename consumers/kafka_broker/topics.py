@@ -18,6 +18,11 @@ Rights = Mapping[str, Collection[str]]
 """Of each topic, what must be allowed to us: ``READ``, ``WRITE``."""
 
 _ENOUGH_BROKERS: Final = 3
+_NO_COORDINATOR: Final = (
+    client_errors.CoordinatorNotAvailableError,
+    client_errors.CoordinatorLoadInProgressError,
+    client_errors.NotCoordinatorError,
+)
 
 
 def check(admin: Any, rights: Rights) -> None:
