@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli import dead_letters, demo, doctor, extract, inspect, mapping, models, run, status
+from consumers.cli import dead_letters, demo, doctor, extract, inspect, mapping, models, run, samples, status
 from medie_fhir import __version__
 from medie_fhir.errors import (
     BrokerError,
@@ -50,6 +50,7 @@ app.command("extract")(extract.extract)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
+app.command("samples")(samples.samples)
 app.add_typer(run.app, name="run")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(models.app, name="models")
