@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from medie_fhir.errors import EventError, UnknownEventShape
-from medie_fhir.event import reference, tombstone
+from medie_fhir.event import document_reference, reference, tombstone
 from medie_fhir.event.elements import moment
 from medie_fhir.event.headers import Headers, text
 from medie_fhir.event.json_value import load
@@ -122,8 +122,8 @@ def read(
     """The events of what is in it, which ``content`` reads; without data, of the document that its subject names.
 
     A deletion is one of the document that the subject names, else of those in the data (which are then their last
-    state and no notes), else of the one that the record's key names. Its time is the CloudEvent's own, else the
-    record's. Raises any EventError.
+    state, or their names, and no notes), else of the one that the record's key names. Its time is the CloudEvent's
+    own, else the record's. Raises any EventError.
     """
     at = event.time or timestamp
     found = literal(event.subject) if event.subject else None
@@ -133,6 +133,8 @@ def read(
     if event.data is not None:
         if is_cloud_event(event.data):
             raise UnknownEventShape("a CloudEvent within a CloudEvent")
+        if event.deletes and event.data.get("resourceType") == "DocumentReference":
+            return (document_reference.gone(event.data, at, source),)
         events = content(event.data, at)
         return tuple(_deletion(each, at) for each in events) if event.deletes else events
     if event.deletes:

@@ -20,6 +20,7 @@ from medie_fhir.event.elements import (
     version_id,
 )
 from medie_fhir.event.references import Surroundings, kept, kept_all, type_of
+from medie_fhir.event.tombstone import deletion
 from medie_fhir.event.version import refuse_other_versions
 from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import (
@@ -32,7 +33,7 @@ from medie_fhir.model import (
     RetractionReason,
 )
 
-__all__ = ["EventOptions", "read"]
+__all__ = ["EventOptions", "gone", "read"]
 
 _STATUS = ("current", "superseded", "entered-in-error")
 _MOST_DIGITS = 19  # of a signed 64-bit integer
@@ -73,6 +74,18 @@ def read(
     else:
         event = _note(document, around, source, reference)
     return (event, *_replaced(document, around, event.document))
+
+
+def gone(document: Json, at: str | None, source: str | None) -> NoteEvent:
+    """The retraction of a deleted document, of which this is the last state, or its name and no more.
+
+    ``at`` is when. Any version of FHIR will do, as they all name a document alike. Raises UnidentifiedDocument,
+    InvalidDocumentReference.
+    """
+    version = DocumentVersion()
+    with suppress(EventError):
+        version = _version(document)
+    return deletion(_identity(document), at or version.last_updated, source, version.version_id)
 
 
 def _status(document: Json) -> str:

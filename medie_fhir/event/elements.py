@@ -19,9 +19,8 @@ ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}\Z")
 """A resource id (FHIR R4, datatypes, id), with ``_`` and up to 128 characters, which real servers give too."""
 
 _DAY = r"(?P<day>\d{4}(-\d\d(-\d\d)?)?)"
-_CLOCK = (
-    r"(T(?P<clock>([01]\d|2[0-3]):[0-5]\d(?P<seconds>:([0-5]\d|60)(\.\d{1,18})?)?)(?P<zone>Z|[+-](0\d|1[0-4]):[0-5]\d)?)?"
-)
+_SECONDS = r"(?P<seconds>:([0-5]\d|60)(\.\d{1,18})?)?"
+_CLOCK = rf"(T(?P<clock>([01]\d|2[0-3]):[0-5]\d{_SECONDS})(?P<zone>Z|[+-](0\d|1[0-4]):[0-5]\d)?)?"
 _DATE_TIME = re.compile(_DAY + _CLOCK, re.ASCII)
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 

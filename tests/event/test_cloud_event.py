@@ -189,13 +189,28 @@ def test_a_deletion_is_of_the_document_that_the_subject_names_at_the_time_of_the
 
 def test_a_deletion_with_the_last_state_of_the_document_is_no_note(document: Build, parse: Parse) -> None:
     relates = [{"code": "replaces", "target": {"reference": "DocumentReference/d0"}}]
-    gone = ENVELOPE | {"type": "deleted", "subject": None, "data": document(relatesTo=relates)}
-    own, replaced = parse(gone)
-    assert isinstance(own, NoteEvent)
-    assert isinstance(replaced, NoteEvent)
+    own = only(parse(ENVELOPE | {"type": "deleted", "subject": None, "data": document(relatesTo=relates)}))
     assert (own.kind, own.reason, own.attachments) == (EventKind.RETRACTION, RetractionReason.DELETED, ())
     assert (own.document.reference, own.document.version.version_id) == ("DocumentReference/d1", "3")
-    assert replaced.reason is RetractionReason.REPLACED
+    assert own.document.version.last_updated == ENVELOPE["time"]
+
+
+@pytest.mark.parametrize("more", [{}, {"meta": 1}, {"status": "Roe", "subject": 1, "attester": [{}]}])
+def test_a_deletion_needs_no_more_of_the_document_than_its_name(parse: Parse, more: dict[str, Any]) -> None:
+    data = {"resourceType": "DocumentReference", "id": "d1"} | more
+    assert only(parse(ENVELOPE | {"type": "deleted", "subject": "d1", "data": data})).kind is EventKind.RETRACTION
+    with pytest.raises(UnidentifiedDocument):
+        parse(ENVELOPE | {"type": "deleted", "subject": "d1", "data": data | {"id": None}})
+
+
+def test_a_deletion_of_a_bundle_is_of_each_document_in_it(document: Build, parse: Parse) -> None:
+    relates = [{"code": "replaces", "target": {"reference": "DocumentReference/d0"}}]
+    entries = [{"resource": document(relatesTo=relates)}, {"fullUrl": "DocumentReference/d2"}, None]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+    own, replaced, named, broken = parse(ENVELOPE | {"type": "deleted", "subject": None, "data": bundle})
+    reasons = [each.reason for each in (own, replaced, named) if isinstance(each, NoteEvent)]
+    assert reasons == [RetractionReason.DELETED, RetractionReason.REPLACED, RetractionReason.DELETED]
+    assert isinstance(broken, UnknownEventShape)
 
 
 def test_a_deletion_without_data_and_subject_is_of_the_document_of_the_key() -> None:
