@@ -19,7 +19,7 @@ from consumers.inline import STAGES, open_inline, where
 from medie_fhir.errors import MedieError
 from medie_fhir.settings import Settings
 
-__all__ = ["Order", "run_order"]
+__all__ = ["Order", "run_order", "tell"]
 
 _ASK_ABOVE: Final = 10  # letters
 _DONE: Final = {"redrive": "sent again", "inline": "done", "discard": "discarded"}
@@ -100,7 +100,7 @@ async def _settle(settings: Settings, broker: Broker, wanted: list[Letter], orde
 
         def told(result: Result) -> None:
             bar.advance(task)
-            counted[_tell(result, order)] += 1
+            counted[tell(result, order)] += 1
 
         work = Work(act, told, at_once=1 if order.what == "inline" else 32)
         async for batch in read_again(broker, topic, by_id):
@@ -109,7 +109,7 @@ async def _settle(settings: Settings, broker: Broker, wanted: list[Letter], orde
     return counted
 
 
-def _tell(result: Result, order: Order) -> str:
+def tell(result: Result, order: Order) -> str:
     """One letter's line, where there is something to say; returns the word that it is counted under."""
     letter, error = result.letter, result.error
     if result.held:

@@ -14,7 +14,7 @@ from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import Report
 from consumers.publish import PublishWorker
 from medie_fhir.adapters.fhir_twin import FhirTwin
-from medie_fhir.errors import FhirUnavailable, NotJson, RecordError
+from medie_fhir.errors import BrokenBase64, FhirUnavailable, NotJson, RecordError
 from medie_fhir.pipeline import Pipeline
 
 TOPICS = Topics("events", "extractions", "dead")
@@ -70,6 +70,14 @@ async def test_what_fails_still_is_raised_and_nothing_is_written(desk: Desk) -> 
     assert where(failed.value).startswith("medie_fhir.event")
     assert desk.settled == []
     assert len(desk.broker.records("dead")) == 1
+
+
+async def test_the_station_that_failed_is_told(desk: Desk, event: Callable[..., bytes]) -> None:
+    broken = {"content": [{"attachment": {"contentType": "text/plain", "data": "!"}}]}
+    await desk.condemn("events", event(NOTE, **broken), "extract")
+    with pytest.raises(BrokenBase64) as failed:
+        await desk.run()
+    assert where(failed.value).startswith("medie_fhir.document.")
 
 
 async def test_the_second_stage_has_its_own_worker(desk: Desk) -> None:

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import Result as Told
 from typer.testing import CliRunner
 
 from consumers.broker import Message
 from consumers.cli import dead_letters
 from consumers.cli.dead_letters_options import instant_ms
+from consumers.cli.dead_letters_settle import Order, tell
 from consumers.cli.dead_letters_views import legible
-from consumers.dead_letters import DeadLetters, document_hash
+from consumers.dead_letters import DeadLetters, Letter, LetterId, Result, Selection, document_hash
 from consumers.kafka_broker import KafkaBroker
 from consumers.memory_broker import MemoryBroker
 from medie_fhir.errors import FhirRejected, HashMismatch, MedieError, NotJson
@@ -66,7 +67,7 @@ class Desk:
     def sent(self, topic: str = EVENTS) -> list[Message]:
         return self.broker.records(topic)
 
-    def __call__(self, *arguments: str, stdin: str | None = None) -> Result:
+    def __call__(self, *arguments: str, stdin: str | None = None) -> Told:
         return CliRunner().invoke(dead_letters.app, arguments, input=stdin)
 
     def listed(self, *arguments: str) -> list[Any]:
@@ -342,6 +343,12 @@ def test_inline_says_why_a_record_fails_where_and_leaves_its_letter_open(desk: D
     assert told.stdout == "failed: 1\n"
     assert [letter["id"] for letter in desk.listed()] == ["0:0"]
     assert desk.sent(EXTRACTIONS) == []
+
+
+def test_of_a_fault_of_the_program_the_text_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    letter = Letter(LetterId(0, 3), 0, 0, None, None)
+    tell(Result(letter, KeyError(VALUE)), Order("inline", Selection()))
+    assert capsys.readouterr().err == "0:3: KeyError at ?\n"
 
 
 def test_inline_settles_what_is_done(desk: Desk) -> None:
