@@ -42,6 +42,7 @@ class GroupConsumer:
         self._offset_lost: OffsetLostPolicy = offset_lost
         self._listener: ClientListener | None = None
         self._told: RebalanceListener
+        self._astray: frozenset[TopicPartition] = frozenset()
 
     def subscribe(self, listener: RebalanceListener) -> None:
         """Begin."""
@@ -73,7 +74,10 @@ class GroupConsumer:
         self._client.resume(*map(client_partition, partitions))
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit, and wait for the answer."""
+        """Commit, and wait for the answer. A place that was lost is left as it is, to be found lost again."""
+        offsets = {partition: offset for partition, offset in offsets.items() if partition not in self._astray}
+        if not offsets:
+            return
         try:
             with self._translated("committing"):
                 self._client.commit(client_offsets(offsets), timeout_ms=CALL_MS)
@@ -127,7 +131,8 @@ class GroupConsumer:
             except client_errors.OffsetOutOfRangeError as error:
                 return self._go_on(error.args[0])
             except client_errors.LogTruncationError as error:
-                return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in error.divergent_offsets})
+                cut = error.divergent_offsets.keys() & self._client.assignment()
+                return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in cut})
         return [message_of(record) for batch in batches.values() for record in batch]
 
     def _topic_unknown(self) -> bool:
@@ -139,12 +144,12 @@ class GroupConsumer:
         """These places are not on the topic. Where we may go on from the earliest, they come to the listener anew."""
         starts = self._client.beginning_offsets(list(lost), timeout_ms=CALL_MS)
         ends = self._client.end_offsets(list(lost), timeout_ms=CALL_MS)
-        places = partitions_of(lost)
-        face(
-            [LostOffset(TopicPartition(p.topic, p.partition), at, starts[p], ends[p]) for p, at in lost.items()],
-            self._offset_lost,
-        )
+        places = {p: TopicPartition(p.topic, p.partition) for p in lost}
+        self._astray = frozenset(places.values())
+        if lost:
+            face([LostOffset(places[p], at, starts[p], ends[p]) for p, at in lost.items()], self._offset_lost)
         self._client.seek_to_beginning(*lost)
-        self._told.lost(places)
-        self._told.assigned(places)
+        again, self._astray = self._astray, frozenset()
+        self._told.lost(again)
+        self._told.assigned(again)
         return []

@@ -66,6 +66,7 @@ class MemoryConsumer:
         self._listener: RebalanceListener
         self._positions: dict[TopicPartition, int] = {}  # its keys are what we own
         self._paused: set[TopicPartition] = set()
+        self._astray: frozenset[TopicPartition] = frozenset()
 
     def subscribe(self, listener: RebalanceListener) -> None:
         """Begin."""
@@ -97,11 +98,11 @@ class MemoryConsumer:
         self._paused.difference_update(partitions)
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit."""
+        """Commit. A place that was lost is left as it is, to be found lost again."""
         with self._changed:
             if self not in self._group.members:
                 raise BrokerUnavailable("not a member of the group at present")
-            self._group.offsets.update(offsets)
+            self._group.offsets.update({p: offset for p, offset in offsets.items() if p not in self._astray})
 
     def assignment(self) -> frozenset[TopicPartition]:
         """What is ours."""
@@ -176,8 +177,9 @@ class MemoryConsumer:
                 LostOffset(p, at, part.start, part.end) for p, at, part in places if not part.start <= at <= part.end
             ]
         if lost:
+            self._astray = frozenset(each.partition for each in lost)
             face(lost, self._offset_lost)
-            again = frozenset(each.partition for each in lost)
+            again, self._astray = self._astray, frozenset()
             self._positions |= {each.partition: each.start for each in lost}
             self._listener.lost(again)
             self._listener.assigned(again)

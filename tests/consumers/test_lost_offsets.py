@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import Future
 
 import pytest
 
@@ -98,6 +99,37 @@ def test_a_place_beyond_the_end_stops_the_consumer_and_is_never_taken_for_the_la
         error
     )
     assert "its 10 records from 0 on may be unread" in str(error)
+
+
+class Nobody:
+    """A listener without interest."""
+
+    def assigned(self, partitions):
+        pass
+
+    lost = assigned
+
+    def revoked(self, partitions):
+        given_up = Future()
+        given_up.set_result({})
+        return given_up
+
+
+def poll_often(consumer) -> None:
+    for _ in range(30):
+        consumer.poll(1.0, 10)
+
+
+def test_a_consumer_that_stops_for_a_lost_place_does_not_commit_over_it(broker, stream):
+    """Else it would lie within the topic again, once that has grown: the records before it would never be read."""
+    stream.commit(50)
+    consumer = broker.consumer(stream.name, stream.name)
+    consumer.subscribe(Nobody())
+    with pytest.raises(OffsetLost):
+        poll_often(consumer)
+    consumer.commit({stream.part: 10})
+    consumer.close()
+    assert broker.progress(stream.name, stream.name) == {stream.part: (50, 10)}
 
 
 @EARLIEST
