@@ -26,7 +26,10 @@ from consumers.dead_letters import (
 )
 from consumers.dead_letters.headers import original_headers, our_headers
 from consumers.memory_broker import MemoryBroker
+from consumers.outcomes import Report
+from consumers.programs import extract_loop
 from medie_fhir.errors import BrokerRefused, BrokerUnavailable, NotJson
+from medie_fhir.settings import Settings
 
 OURS = Topics("events", "extractions", "dead")
 
@@ -287,3 +290,23 @@ def test_why_a_letter_is_not_sent_again_is_said(topic, redrives, why):
 
 def test_what_is_not_ours_is_not_sent_anywhere():
     assert refusal(Letter.of(Message("dead", 0, 0, b"a", b"v")), {"events"}, 3) == "not a dead letter of ours"
+
+
+async def test_through_the_consumer_a_record_that_fails_again_has_a_new_letter_that_goes_on_counting(pipeline, event):
+    settings, broker = Settings(), MemoryBroker()
+    kafka = settings.kafka
+    broker.create_topics({kafka.events: 1, kafka.extractions: 1, kafka.dead_letters: 1})
+    producer = broker.producer()
+    sent = (("x", b"1"), ("x", None), ("medie.redrives", b"no number"))
+    await producer.send(kafka.events, key=b"k", value=event("A note.", subject=None), headers=sent)
+    topics = Topics(kafka.events, kafka.extractions, kafka.dead_letters)
+    for nth in range(3):
+        with extract_loop(settings, broker, pipeline, Report()) as loop:
+            await loop.run(until_end=True)
+        *_, letter = Letters(broker.records(kafka.dead_letters)).all.values()
+        assert letter.facts is not None
+        assert (letter.facts.error, letter.facts.redrives, letter.facts.attempts) == ("NoSubject", nth, nth + 1)
+        await redrive_all(broker, topics)
+    *_, last = broker.records(kafka.events)
+    assert last.headers[:2] == (("x", b"1"), ("x", None))
+    assert len([name for name, _ in last.headers if name.startswith("medie.")]) == 3
