@@ -1,3 +1,5 @@
+"""The records of one partition of the broker in memory: laws."""
+
 from __future__ import annotations
 
 from hypothesis import given
