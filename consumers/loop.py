@@ -19,19 +19,17 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 
 from consumers.broker import Consumer, Message, TopicPartition
 from consumers.dead_letters import DeadLetters
 from consumers.dependencies import Dependency
+from consumers.flight import Flight
 from consumers.lanes import Lanes
-from consumers.lifecycle import Record, State
+from consumers.lifecycle import Record
 from consumers.monitor import LoopView
-from consumers.offsets import Ledger
 from consumers.outcomes import Report
-from consumers.processing import Processor, RetryOptions, Worker
-from consumers.watched import Watched
+from consumers.processing import Processor, Worker
+from consumers.retrying import RetryOptions
 from medie_fhir.errors import BrokerUnavailable, FhirConflict
 from medie_fhir.telemetry import Telemetry
 
@@ -40,8 +38,6 @@ __all__ = ["Loop", "LoopOptions"]
 log = logging.getLogger(__name__)
 
 Offsets = Mapping[TopicPartition, int]
-
-_PLACE = itemgetter(0, 1)  # of a message: its topic and partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +92,17 @@ class Loop:
         self._stopping = threading.Event()
         self._finishing = threading.Event()
         self._running = False
+        self._failing = threading.Lock()
         self._error: BaseException | None = None
-        # Shared by the threads, under the lock:
-        self._changed = threading.Condition()
-        self._ledger = Ledger(self._options.span_limit)
-        self._in_flight = self._in_flight_bytes = 0
-        self._completed = 0  # since the last commit
-        self._paused: frozenset[TopicPartition] = frozenset()
-        self._watched = Watched(monotonic())
+        self._flight = Flight(
+            most=self._options.max_in_flight,
+            most_bytes=self._options.max_in_flight_bytes,
+            span_limit=self._options.span_limit,
+            now=monotonic(),
+        )
         # The consumer's thread's own:
         self._committed_at = monotonic()
         self._ends: dict[TopicPartition, int] = {}
-        self._holding = False
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
@@ -158,24 +153,19 @@ class Loop:
         A process that was frozen (a stopped container, a paused machine) goes on where it stood, while another member
         may have written newer versions: what it read before must be read again.
         """
-        if self._now() - self._watched.polled_at > self._options.absent_after_s:
+        if self._now() - self._flight.watched.polled_at > self._options.absent_after_s:
             raise FhirConflict("this consumer was away for so long that others may have gone on: to be read again")
 
     def view(self) -> LoopView:
         """How it is now. From any thread."""
-        with self._changed:
-            return self._watched.view(
-                now=self._now(),
-                stage=self._stage,
-                running=self._running and not self._stopping.is_set(),
-                ledger=self._ledger,
-                paused=self._paused,
-                in_flight=self._in_flight,
-                in_flight_bytes=self._in_flight_bytes,
-                struggling=self._processor.struggling,
-                retries=self._processor.retries,
-                waiting=self._processor.waiting,
-            )
+        return self._flight.view(
+            self._now(),
+            stage=self._stage,
+            running=self._running and not self._stopping.is_set(),
+            struggling=self._processor.struggling,
+            retries=self._processor.retries,
+            waiting=self._processor.waiting,
+        )
 
     # --- the consumer's thread --------------------------------------------------------------------------------------
 
@@ -198,81 +188,51 @@ class Loop:
 
     def _step(self) -> None:
         """Poll once, and do what is due."""
-        options = self._options
-        with self._changed:
-            room = max(1, options.max_in_flight - self._in_flight)
-            busy = self._in_flight > 0 or self._completed > 0
-        wait = options.busy_poll_s if busy else options.idle_poll_s
-        if self._holding and not self._processor.waiting:
+        messages = self._polled()
+        if messages:
+            records = self._flight.accept(messages, self._now())
+            self._asyncio.call_soon_threadsafe(self._begin, records)
+        owned = self._consumer.assignment()
+        to_pause, to_resume = self._flight.throttle(owned, outage=bool(self._processor.waiting))
+        if to_pause or to_resume:
+            self._consumer.pause(to_pause)
+            self._consumer.resume(to_resume)
+        self._commit_if_due()
+        self._flight.watched.came_round(self._now(), {p: self._consumer.high_water(p) for p in owned})
+
+    def _polled(self) -> list[Message]:
+        options, flight = self._options, self._flight
+        wait = options.busy_poll_s if flight.busy else options.idle_poll_s
+        if flight.full and not self._processor.waiting:
             wait = options.held_poll_s
         try:
-            messages = self._consumer.poll(wait, room)
+            return self._consumer.poll(wait, flight.room)
         except BrokerUnavailable as error:
             log.warning("%s: polling failed with %s", self._stage, type(error).__name__)
             self._stopping.wait(options.idle_poll_s)
-            messages = []
-        self._accept(messages)
-        owned = self._consumer.assignment()
-        self._throttle(owned)
-        self._commit_if_due()
-        self._watched.came_round(self._now(), {p: self._consumer.high_water(p) for p in owned})
-
-    def _accept(self, messages: list[Message]) -> None:
-        if not messages:
-            return
-        now, records = self._now(), list[Record]()
-        with self._changed:
-            for (topic, number), polled in groupby(messages, _PLACE):
-                place, batch = TopicPartition(topic, number), list(polled)
-                epoch = self._ledger.accept(place, [message.offset for message in batch], now)
-                records += [Record(message, place, epoch) for message in batch]
-            self._in_flight += len(records)
-            self._in_flight_bytes += sum([record.size for record in records])
-        self._asyncio.call_soon_threadsafe(self._begin, records)
-
-    def _throttle(self, owned: frozenset[TopicPartition]) -> None:
-        """Pause all at the most in flight and in an outage, resume at half; pause what is full."""
-        outage, most, bytes_most = (
-            self._processor.waiting,
-            self._options.max_in_flight,
-            self._options.max_in_flight_bytes,
-        )
-        with self._changed:
-            half = 2 if self._holding else 1
-            full = self._in_flight > (most - 1) // half or self._in_flight_bytes >= bytes_most // half
-            self._holding = bool(outage) or full
-            paused = self._paused & owned
-            wanted = owned if self._holding else self._ledger.full & owned
-            self._paused = wanted
-        if wanted != paused:
-            self._consumer.pause(wanted - paused)
-            self._consumer.resume(paused - wanted)
+            return []
 
     def _commit_if_due(self) -> None:
         options, waited = self._options, self._now() - self._committed_at
         idle = waited >= options.idle_commit_s
-        if waited >= options.commit_interval_s or self._completed >= options.commit_every:
+        if waited >= options.commit_interval_s or self._flight.completed >= options.commit_every:
             self._commit(again=idle)
 
     def _commit(self, *, again: bool = False) -> bool:
         """Commit what is due, and ``again`` what isn't; False where it must be tried again."""
-        owned = self._consumer.assignment()
-        with self._changed:
-            offsets = self._ledger.watermarks(owned) if again else self._ledger.due(owned)
-            self._completed = 0
+        offsets = self._flight.due(self._consumer.assignment(), again=again)
         if not offsets:
             return True
         try:
             self._consumer.commit(offsets)
         except BrokerUnavailable as error:
-            self._watched.commit_failures += 1
+            self._flight.watched.commit_failures += 1
             log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
             return False
         finally:
             self._committed_at = self._now()  # after it: polling comes between two commits however long they take
-        self._watched.commits += 1
-        with self._changed:
-            self._ledger.acknowledge(offsets)
+        self._flight.watched.commits += 1
+        self._flight.acknowledge(offsets)
         return True
 
     def _at_end(self) -> bool:
@@ -286,20 +246,14 @@ class Loop:
             return False
 
     def _finished(self, partition: TopicPartition) -> bool:
-        end = self._ends[partition]
-        with self._changed:
-            mark = self._ledger.watermarks([partition]).get(partition, 0)
-            unfinished = self._ledger.unfinished(partition)
-        return mark >= end or (not unfinished and self._consumer.position(partition) >= end)
+        finished = self._flight.finished(partition, self._ends[partition])
+        return self._consumer.position(partition) >= self._ends[partition] if finished is None else finished
 
     def _drain_all(self) -> None:
         """Begin nothing more, give what runs its time, and commit."""
         deadline = self._now() + self._options.drain_s
         self._asyncio.call_soon_threadsafe(self._lanes.abandon)
-        with self._changed:
-            self._changed.wait_for(lambda: self._in_flight == 0, self._options.drain_s)
-            left = self._in_flight
-        if left:
+        if left := self._flight.wait_empty(self._options.drain_s):
             log.warning("%s: %d records were not finished in time and will be delivered again", self._stage, left)
         while not self._commit() and self._now() < deadline:
             time.sleep(self._options.busy_poll_s)
@@ -309,7 +263,7 @@ class Loop:
     async def _beat(self) -> None:
         """Show that the work's loop comes round."""
         while True:
-            self._watched.beat_at = self._now()
+            self._flight.watched.beat_at = self._now()
             await asyncio.sleep(1.0)
 
     def _begin(self, records: list[Record]) -> None:
@@ -328,25 +282,14 @@ class Loop:
     def _count(self) -> None:
         """Count what has ended, so that it may be committed."""
         ended, self._ended = self._ended, []
-        with self._changed:
-            done = [record for record in ended if record.state is State.DONE]
-            for record in done:
-                self._ledger.finish(record.place, record.epoch, record.message.offset)
-            self._completed += len(done)
-            self._watched.finished += len(done)
-            self._in_flight -= len(ended)
-            self._in_flight_bytes -= sum([record.size for record in ended])
-            self._changed.notify_all()
+        self._flight.end(ended)
 
     def _drain(self, partitions: frozenset[TopicPartition], epoch: int, offsets: Future[Offsets]) -> None:
         """Partitions are about to go: let what runs finish, then say what to commit, and forget them."""
 
         def give_up() -> None:
             self._count()
-            with self._changed:
-                due = self._ledger.due(partitions)
-                self._ledger.drop(partitions, epoch)
-            offsets.set_result(due)
+            offsets.set_result(self._flight.give_up(partitions, epoch))
 
         self._lanes.abandon(partitions)
         self._lanes.when_settled(partitions, self._options.drain_s, give_up)
@@ -355,33 +298,23 @@ class Loop:
 
     def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Partitions came."""
-        with self._changed:
-            self._ledger.assign(partitions)
-            self._paused -= partitions
-            self._watched.rebalances += 1
+        self._flight.assigned(partitions)
 
     def revoked(self, partitions: frozenset[TopicPartition]) -> Future[Offsets]:
         """Partitions are about to go."""
         offsets: Future[Offsets] = Future()
-        with self._changed:
-            epoch = self._ledger.epoch
-            self._paused -= partitions
-            self._watched.rebalances += 1
-        self._asyncio.call_soon_threadsafe(self._drain, partitions, epoch, offsets)
+        self._asyncio.call_soon_threadsafe(self._drain, partitions, self._flight.revoked(partitions), offsets)
         return offsets
 
     def lost(self, partitions: frozenset[TopicPartition]) -> None:
         """Partitions are gone."""
-        with self._changed:
-            self._ledger.drop(partitions)
-            self._paused -= partitions
-            self._watched.rebalances += 1
+        self._flight.lost(partitions)
         self._asyncio.call_soon_threadsafe(self._lanes.abandon, partitions)
 
     # --- any thread -------------------------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException) -> None:
         """Stop, and let run() raise the first error."""
-        with self._changed:
+        with self._failing:
             self._error = self._error or error
         self._stopping.set()

@@ -6,10 +6,8 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from consumers.broker import Message
 from consumers.dead_letters import DeadLetters, TooManyDeadLetters
@@ -17,14 +15,13 @@ from consumers.dependencies import Circuit, Circuits, Dependency
 from consumers.lifecycle import Record, State
 from consumers.monitor import Waiting
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
-from medie_fhir.errors import FhirThrottled, NoteSkipped, Policy
+from consumers.retrying import Burst, RetryOptions, Tries
+from medie_fhir.errors import NoteSkipped, Policy
 from medie_fhir.telemetry import TRACE_HEADERS, Silent, Telemetry
 
-__all__ = ["Processor", "RetryOptions", "Worker"]
+__all__ = ["Processor", "Worker"]
 
 log = logging.getLogger(__name__)
-
-_WINDOW: Final = 100  # records that a burst of dead letters is looked for among
 
 
 class Worker(Protocol):
@@ -39,48 +36,6 @@ class Worker(Protocol):
         Raises what went wrong, as it is or in a :class:`~consumers.outcomes.NoteFailed`.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RetryOptions:
-    """How a record is tried again. Waits double from ``initial_s`` up to ``max_s``, each shortened by chance.
-
-    A server's Retry-After makes a wait longer, up to ``longest_retry_after_s``: a date that is years away, or a wrong
-    clock, must not hold a partition for ever.
-
-    After ``outage_after`` failures the dependency itself is asked; where it is away, nothing more is begun until it
-    answers, however long that takes. A record that fails ``max_attempts`` times while its dependency does the work of
-    others is at fault itself, and becomes a dead letter; what is throttled never does.
-
-    So many dead letters among the last 100 records (``dead_letter_burst``, 0 for no limit) stop the loop.
-
-    A dependency that is away is asked every ``probe_s`` to ``longest_probe_s`` seconds. When it is back, what waited
-    begins again within ``spread_s``, and not all at once.
-    """
-
-    initial_s: float = 0.2
-    max_s: float = 30.0
-    longest_retry_after_s: float = 600.0
-    outage_after: int = 5
-    max_attempts: int = 20
-    dead_letter_burst: int = 50
-    probe_s: float = 1.0
-    longest_probe_s: float = 15.0
-    spread_s: float = 1.0
-
-
-@dataclass(slots=True)
-class _Tries:
-    """How it went with one record.
-
-    ``waits`` are those since the last outage, ``own`` the failures that are its own, ``worked`` what its dependencies
-    had done at its last failure.
-    """
-
-    attempts: int = 0
-    waits: int = 0
-    own: int = 0
-    worked: dict[str, int] | None = None
 
 
 class Processor:
@@ -104,7 +59,7 @@ class Processor:
         self._circuits = Circuits(self._dependencies, first_s=options.probe_s, longest_s=options.longest_probe_s)
         self._telemetry = telemetry
         self._silent = Silent()
-        self._recent: deque[bool] = deque(maxlen=_WINDOW)  # of the last records: was it a dead letter
+        self._burst = Burst(options.dead_letter_burst)
         self._struggling: set[Record] = set()
         self._retries = 0
 
@@ -138,12 +93,13 @@ class Processor:
             await self._take(record)
 
     async def _take(self, record: Record) -> None:
-        tries: _Tries | None = None
+        tries: Tries | None = None
         try:
             while not record.abandoned:
                 if self._circuits.open:
                     await self._outage_over(record)
-                    tries = tries and replace(tries, waits=0)
+                    if tries is not None:
+                        tries.waits = 0
                     continue
                 record.move(State.RUNNING)
                 began = time.perf_counter()
@@ -152,10 +108,10 @@ class Processor:
                 except Exception as error:  # noqa: BLE001 - every error has a policy, and a bug's is the dead letter
                     failure = error if isinstance(error, NoteFailed) else NoteFailed(error)
                 else:
-                    self._recent.append(False)
+                    self._burst.finished(dead=False)
                     record.move(State.DONE)
                     return
-                tries = tries or _Tries()
+                tries = tries or Tries()
                 if await self._failed(record, failure, tries, began):
                     return
             record.move(State.DROPPED)
@@ -163,11 +119,14 @@ class Processor:
             if tries is not None:
                 self._struggling.discard(record)
 
-    async def _failed(self, record: Record, failure: NoteFailed, tries: _Tries, began: float) -> bool:
+    async def _failed(self, record: Record, failure: NoteFailed, tries: Tries, began: float) -> bool:
         """An attempt failed: wait for the next; or, and then it is True, that was the last."""
         tries.attempts += 1
         self._report.failed(self._worker.stage, failure.error)
-        if policy_of(failure.error) is not Policy.RETRY or self._at_fault(failure.error, tries):
+        retry = policy_of(failure.error) is Policy.RETRY
+        if retry:
+            tries.failed(failure.error, self._dependencies)
+        if not retry or tries.own >= self._options.max_attempts:
             await self._settle(record, failure, tries.attempts, began)
             return True
         self._retries += 1
@@ -176,24 +135,8 @@ class Processor:
             self._struggling.add(record)
             if (circuit := self._circuits.of(failure.error)) is not None:
                 await self._ask(circuit, record)
-        tries.waits += 1
-        await self._back_off(record, failure.error, tries.waits, tries.attempts)
+        await self._back_off(record, failure.error, tries)
         return False
-
-    def _worked(self) -> dict[str, int]:
-        return {dependency.name: dependency.worked() for dependency in self._dependencies}
-
-    def _at_fault(self, error: Exception, tries: _Tries) -> bool:
-        """Whether a record that could be tried again has failed too often while its dependency worked for others."""
-        circuit = self._circuits.of(error)
-        if circuit is None:
-            tries.own += 1
-        else:
-            name, worked = circuit.dependency.name, circuit.dependency.worked()
-            before = tries.worked.get(name, worked) if tries.worked else worked
-            tries.own += worked > before and not isinstance(error, FhirThrottled)
-        tries.worked = self._worked()
-        return tries.own >= self._options.max_attempts
 
     async def _ask(self, circuit: Circuit, record: Record) -> None:
         """Ask a dependency whether it is there; for a record that is abandoned meanwhile, no longer."""
@@ -211,7 +154,7 @@ class Processor:
             record.move(State.DROPPED)
             raise error
         if policy_of(error) is Policy.SKIP:
-            self._recent.append(False)
+            self._burst.finished(dead=False)
             verdict, detail = Verdict.SKIPPED, error.reason if isinstance(error, NoteSkipped) else type(error).__name__
         else:
             record.move(State.CONDEMNED)
@@ -233,19 +176,18 @@ class Processor:
     async def _condemn(self, record: Record, failure: NoteFailed, attempts: int) -> bool:
         """Send the dead letter for as long as it takes; False where the record was dropped before."""
         message, error = record.message, failure.error
-        limit = self._options.dead_letter_burst
-        if limit and sum(self._recent) >= limit:
+        if self._burst.over:
             record.move(State.DROPPED)
             raise TooManyDeadLetters(
-                f"{limit} of the last {len(self._recent)} records at stage {self._worker.stage} became dead letters,"
-                f" and the next would by {type(error).__name__}: nothing more is taken. Look at them with `medie-fhir"
-                " dead-letters list --since 1h`, mend the release, the setting or the sender, and start again"
+                f"{self._burst.limit} of the last {self._burst.records} records at stage {self._worker.stage} became"
+                f" dead letters, and the next would by {type(error).__name__}: nothing more is taken. Look at them with"
+                " `medie-fhir dead-letters list --since 1h`, mend the release, setting or sender, and start again"
             )
-        self._recent.append(True)
+        self._burst.finished(dead=True)
         _log_condemned(message, self._worker.stage, error)
-        tries = 0
+        tries = Tries()
         while True:
-            tries += 1
+            tries.attempts += 1
             try:
                 await self._dead_letters.send(
                     message, error, stage=self._worker.stage, attempts=attempts, key=failure.key
@@ -255,20 +197,17 @@ class Processor:
                 if policy_of(trouble) is not Policy.RETRY:
                     record.move(State.DROPPED)
                     raise
-                await self._back_off(record, trouble, tries, tries)
+                await self._back_off(record, trouble, tries)
                 if record.abandoned:
                     record.move(State.DROPPED)
                     return False
             else:
                 return True
 
-    async def _back_off(self, record: Record, error: Exception, waits: int, attempts: int) -> None:
+    async def _back_off(self, record: Record, error: Exception, tries: Tries) -> None:
         """Wait until it is time to try again, or the record is abandoned."""
-        options = self._options
-        wait = min(options.max_s, options.initial_s * 2 ** min(waits - 1, 30))
-        wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the attempts; no secret hangs on it
-        wait = max(wait, min(getattr(error, "retry_after", None) or 0.0, options.longest_retry_after_s))
-        message, level = record.message, logging.WARNING if attempts >= options.outage_after else logging.INFO
+        wait, patient = tries.wait_s(error, self._options), tries.attempts < self._options.outage_after
+        message, level = record.message, logging.INFO if patient else logging.WARNING
         log.log(
             level,
             "%s: %s[%d]@%d waits: %s, attempt %d, again in %.1f s",
@@ -277,7 +216,7 @@ class Processor:
             message.partition,
             message.offset,
             type(error).__name__,
-            attempts,
+            tries.attempts,
             wait,
         )
         await self._pause(record, wait)

@@ -12,8 +12,8 @@ from consumers.dependencies import Dependency
 from consumers.extract import ExtractWorker
 from consumers.loop import Loop, LoopOptions
 from consumers.outcomes import Report
-from consumers.processing import RetryOptions
 from consumers.publish import PublishWorker
+from consumers.retrying import RetryOptions
 from medie_fhir.errors import BrokerUnavailable, FhirError, ModelError
 from medie_fhir.settings import KafkaSettings, Settings
 from medie_fhir.telemetry import Telemetry

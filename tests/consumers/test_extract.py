@@ -32,6 +32,7 @@ from medie_fhir.model import (
 )
 from medie_fhir.telemetry import passing_on
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SECRET = "Mrs. Jones has a melanoma"
 FAILURES: Mapping[str, MedieError | Exception] = {
     "skip": NoteSkipped("image"),
@@ -97,7 +98,7 @@ class Desk:
 
     async def handle(self, value: bytes | None, key: bytes | None = None) -> None:
         headers = (("traceparent", b"00-9-9-01"), ("secret", b"s"))
-        with passing_on({"traceparent": "00-1-2-01", "tracestate": "x=1"}):
+        with passing_on({"traceparent": TRACE, "tracestate": "x=1"}):
             await self.worker.handle(Message("notes", 1, 5, key, value, headers, 7))
 
     @property
@@ -119,7 +120,7 @@ async def test_an_extraction_record_is_written_under_its_documents_key():
     assert message.key == b"lab|DocumentReference/a"
     record = ExtractionRecord.model_validate_json(message.value)
     assert (record.document.reference, record.outcome) == ("DocumentReference/a", Outcome.EXTRACTED)
-    assert message.headers == (("traceparent", b"00-1-2-01"), ("tracestate", b"x=1"))
+    assert message.headers == (("traceparent", TRACE.encode()), ("tracestate", b"x=1"))
     assert desk.told == [("DocumentReference/a", Verdict.ACCEPTED, "extracted")]
     assert desk.outcomes[0].seconds >= 0
     assert (desk.outcomes[0].stage, desk.outcomes[0].offset) == ("extract", 5)

@@ -16,7 +16,7 @@ from consumers.dependencies import Dependency
 from consumers.loop import Loop, LoopOptions
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
-from consumers.processing import RetryOptions
+from consumers.retrying import RetryOptions
 from medie_fhir.errors import (
     BrokerRefused,
     BrokerUnavailable,

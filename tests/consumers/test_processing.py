@@ -12,7 +12,8 @@ from consumers.dependencies import Dependency
 from consumers.lifecycle import Record, State
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict
-from consumers.processing import Processor, RetryOptions
+from consumers.processing import Processor
+from consumers.retrying import RetryOptions
 from medie_fhir.errors import (
     FhirConflict,
     FhirError,
@@ -24,6 +25,8 @@ from medie_fhir.errors import (
     NoteSkipped,
 )
 from medie_fhir.telemetry import trace_headers
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Worker:
@@ -236,10 +239,10 @@ async def test_the_trace_of_a_record_is_passed_on_while_it_is_handled():
         seen.append(dict(trace_headers()))
 
     bench.worker.handle = handle  # type: ignore[method-assign]
-    headers = (("traceparent", b"00-1-2-01"), ("other", b"x"), ("tracestate", None))
+    headers = (("traceparent", TRACE.encode()), ("other", b"x"), ("tracestate", None))
     message = Message("t", 0, 0, b"k", b"v", headers)
     await bench.processor.process(Record(message, message.place, 1))
-    assert seen == [{"traceparent": "00-1-2-01"}]
+    assert seen == [{"traceparent": TRACE}]
     assert not trace_headers()
 
 
