@@ -203,8 +203,9 @@ def cache_disk_full(stand: Stand, seconds: float) -> None:
     stand.launcher = full_disk(folder)
     stand.feed(0.8)
     with stand.going_on():
-        stand.start()
+        member = stand.start()
         stand.await_applied(20)
+    stand.must(member.said(b"answers can't be kept"), "the disk was not full: the cache complains of nothing")
 
 
 def clock_jumping(stand: Stand, seconds: float) -> None:

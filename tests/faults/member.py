@@ -56,6 +56,10 @@ class Member:
             assert self.alive, f"a consumer ended at its start with {self._process.returncode}: see {self._log.name}"
             assert time.monotonic() < deadline, "a consumer did not start"
 
+    def said(self, words: bytes) -> bool:
+        """Whether its output holds these words by now."""
+        return words in Path(self._log.name).read_bytes()
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
         if self.alive:

@@ -51,7 +51,10 @@ class Suite:
             old.unlink()
         with self._broker(fault) as kafka, Stand(fault.name, corpus, expected, kafka.address, folder) as stand:
             stand.broker = kafka
-            fault.make(stand, self.seconds)
+            try:
+                fault.make(stand, self.seconds)
+            except AssertionError as broken:
+                stand.problems.append(str(broken))  # the row will not be clean; the others are still to be had
             stand.finish()
             return stand.judge()
 
@@ -105,7 +108,7 @@ def main(names: list[str]) -> int:
             row = suite.run(known[name])
             rows.append(row)
             shown = row.to_json() | {"dead_letters": f"{row.dead_letters_seen} of {row.dead_letters_expected}"}
-            _tell(row.fault, [shown[column] for column in _COLUMNS])
+            _tell(row.fault, [*(shown[column] for column in _COLUMNS), "" if row.clean else "NOT CLEAN"])
             BUILD.mkdir(exist_ok=True)
             text = "".join(json.dumps(row.to_json()) + "\n" for row in rows)
             (BUILD / "faults.json").write_text(text, encoding="utf-8")

@@ -40,16 +40,18 @@ class Row:
     dead_letters_expected: int
     dead_letters_seen: int
     recovery_s: float | None
+    problems: tuple[str, ...] = ()
+    """All that went wrong, in words; the numbers above are but the most important."""
 
     @property
     def clean(self) -> bool:
         """Whether nothing went wrong."""
-        wrong = (self.lost, self.duplicated, self.out_of_order, self.stuck, self.leaked)
+        wrong = (self.lost, self.duplicated, self.out_of_order, self.stuck, self.leaked, len(self.problems))
         return not any(wrong) and self.dead_letters_expected == self.dead_letters_seen and self.recovery_s is not None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
+        """As a JSON object, without the words."""
+        return {name: value for name, value in asdict(self).items() if name != "problems"}
 
 
 class Stand:
@@ -105,6 +107,11 @@ class Stand:
         if wait:
             member.await_running()
         return member
+
+    def must(self, what: bool, problem: str) -> None:
+        """Note a problem where something is not so."""
+        if not what:
+            self.problems.append(problem)
 
     def ends_well(self, member: Member) -> None:
         """SIGTERM: it must end by itself, with 0."""
@@ -205,6 +212,7 @@ class Stand:
             dead_letters_expected=len(self.expected.letters),
             dead_letters_seen=len(seen),
             recovery_s=round(max(self._recoveries), 2) if self._recoveries else None,
+            problems=tuple(self.problems),
         )
 
     # --- the parts ----------------------------------------------------------------------------------------------------
