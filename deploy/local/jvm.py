@@ -87,6 +87,11 @@ class Jvm:
 
     def start(self, arguments: Sequence[str], answers: Callable[[], bool], wait_s: float) -> None:
         """Start it, and return when it answers. Raises JvmError with the log's last lines where it doesn't."""
+        self.launch(arguments)
+        self.await_answer(answers, wait_s)
+
+    def launch(self, arguments: Sequence[str]) -> None:
+        """Start it, and don't wait."""
         self.directory.mkdir(parents=True, exist_ok=True)
         java = shutil.which("java") or "java"
         with self.log.open("ab") as log:
@@ -94,9 +99,12 @@ class Jvm:
                 [java, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._pid_file.write_text(str(self._process.pid))
+
+    def await_answer(self, answers: Callable[[], bool], wait_s: float) -> None:
+        """Return when it answers. Raises JvmError with the log's last lines where it doesn't."""
         deadline = time.monotonic() + wait_s
         while not answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self._alive() or time.monotonic() > deadline:
                 self.stop()
                 said = self.log.read_text(errors="replace").splitlines()[-12:]
                 raise JvmError("\n".join([f"{self.name} did not start; its last words:", *said]))

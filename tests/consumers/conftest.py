@@ -75,7 +75,7 @@ def _no_broker(reason: str) -> NoReturn:
 def _started(kind: str, directory: Path, nodes: int = 1, **options: Any) -> Any:
     """A LocalKafka or LocalCluster, running."""
     local = _local_kafka()
-    if missing := local.missing_programs():
+    if missing := local.lacking():
         _no_broker(f"no real broker: not installed: {', '.join(missing)}")
     kafka = getattr(local, kind)(directory, free_port(nodes), **options)
     try:

@@ -6,51 +6,29 @@ The class path is resolved once and kept in ``~/.cache/medie-fhir/kafka``.
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-__all__ = ["CACHE", "LocalKafka", "LocalKafkaError", "missing_programs", "random_uuid"]
+from jvm import CACHE, LEAN, Jvm, JvmError, class_path, missing_programs, run
+
+__all__ = ["KEPT", "LocalKafka", "LocalKafkaError", "lacking", "random_uuid"]
 
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medie-fhir" / "kafka"
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=256m")  # 350 MB instead of 1 GB
+KEPT = CACHE / "kafka"
+JVM = (*LEAN, "-XX:MaxDirectMemorySize=256m")
+
+LocalKafkaError = JvmError
+"""What is missing, or what the broker said last."""
 
 
-class LocalKafkaError(Exception):
-    """What is missing, or what the broker said last."""
-
-
-def missing_programs() -> list[str]:
+def lacking() -> list[str]:
     """Which of the programs that are needed are not installed."""
-    return [program for program in ("java", "mvn") if shutil.which(program) is None]
-
-
-def class_path() -> str:
-    """The broker's jars. Resolved again when pom.xml changes or a jar is gone."""
-    pom = HERE / "pom.xml"
-    kept = CACHE / f"classpath-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}"
-    if kept.exists() and all(Path(jar).exists() for jar in kept.read_text().split(os.pathsep)):
-        return kept.read_text()
-    if missing := missing_programs():
-        raise LocalKafkaError(f"not installed: {', '.join(missing)}")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    fresh = kept.with_suffix(f".{os.getpid()}")
-    _run(
-        "mvn", "-q", "-B", "-f", str(pom),
-        "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath",
-        "-DincludeScope=runtime", f"-Dmdep.outputFile={fresh}",
-    )  # fmt: skip
-    fresh.replace(kept)
-    return kept.read_text()
+    return missing_programs("java", "mvn")
 
 
 class LocalKafka:
@@ -75,9 +53,7 @@ class LocalKafka:
         self.format_args = format_args
         self._config = self.directory / "server.properties"
         self._data = self.directory / "data"
-        self._log = self.directory / "kafka.log"
-        self._pid_file = self.directory / "kafka.pid"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._jvm = Jvm("kafka", self.directory, str(self._config))
 
     @property
     def address(self) -> str:
@@ -92,12 +68,7 @@ class LocalKafka:
     @property
     def pid(self) -> int | None:
         """The running process, or None: a process id that has gone to another program counts for nothing."""
-        try:
-            pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if str(self._config).encode() in command.split(b"\0") else None
+        return self._jvm.pid
 
     def start(self, wait_s: float = 60.0) -> None:
         """Start it, and return when it answers. Starting a running one does nothing."""
@@ -110,56 +81,36 @@ class LocalKafka:
             return
         if _answers(self.port):
             raise LocalKafkaError(f"port {self.port} is taken by another program")
-        jars = class_path()
+        jars = class_path(HERE / "pom.xml", KEPT)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._config.write_text(self._properties())
         if not (self._data / "meta.properties").exists():
             identity = () if "-t" in cluster else ("-t", random_uuid())
             tool = ("java", *JVM, "-cp", jars, "kafka.tools.StorageTool", "format", "-c", str(self._config))
-            _run(*tool, *cluster, *identity, *self.format_args)
+            run(*tool, *cluster, *identity, *self.format_args)
         memory = (f"-Xms{self.heap}", f"-Xmx{self.heap}")
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [shutil.which("java") or "java", *memory, *JVM, logging, "-cp", jars, "kafka.Kafka", str(self._config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        self._pid_file.write_text(str(self._process.pid))
+        self._jvm.launch([*memory, *JVM, logging, "-cp", jars, "kafka.Kafka", str(self._config)])
 
     def await_answer(self, wait_s: float = 60.0) -> None:
         """Return when it answers: a KRaft broker opens its port only when it can serve."""
-        deadline = time.monotonic() + wait_s
-        while not _answers(self.port):
-            if not self._alive() or time.monotonic() > deadline:
-                self.stop()
-                said = self._log.read_text(errors="replace").splitlines()[-12:]
-                raise LocalKafkaError("\n".join(["the broker did not start; its last words:", *said]))
-            time.sleep(0.1)
+        self._jvm.await_answer(lambda: _answers(self.port), wait_s)
 
     def stop(self, wait_s: float = 30.0) -> None:
         """Stop it in good order, or by force after ``wait_s``."""
-        deadline = time.monotonic() + wait_s
-        self._signal(signal.SIGCONT)
-        self._signal(signal.SIGTERM)
-        while self._alive():
-            if time.monotonic() > deadline:
-                self._signal(signal.SIGKILL)
-            time.sleep(0.1)
-        self._pid_file.unlink(missing_ok=True)
+        self._jvm.stop(wait_s)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
-        self._signal(signal.SIGKILL)
-        while self._alive():
-            time.sleep(0.02)
+        self._jvm.kill()
 
     def pause(self) -> None:
         """Freeze it, as a full disk or a swapping host would."""
-        self._signal(signal.SIGSTOP)
+        self._jvm.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Thaw it."""
-        self._signal(signal.SIGCONT)
+        self._jvm.signal(signal.SIGCONT)
 
     def wipe(self) -> None:
         """Stop it and delete its data."""
@@ -175,15 +126,6 @@ class LocalKafka:
             text = text.replace(place, value)
         return text
 
-    def _signal(self, number: signal.Signals) -> None:
-        if (pid := self.pid) is not None:
-            os.kill(pid, number)
-
-    def _alive(self) -> bool:
-        if self._process is not None:
-            return self._process.poll() is None  # and lays a child that has ended to rest
-        return self.pid is not None
-
 
 def random_uuid() -> str:
     """An id as Kafka writes it: 22 characters, and no sign at its front that a program would take for an option."""
@@ -196,11 +138,3 @@ def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own commands
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-12:]
-        raise LocalKafkaError("\n".join([f"{command[0]} failed:", *said]))
-    return done.stdout

@@ -16,9 +16,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kafka_node import CACHE, LocalKafka, LocalKafkaError, missing_programs, random_uuid
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # a script, and no package: its neighbours must be found from anywhere
 
-__all__ = ["LocalCluster", "LocalKafka", "LocalKafkaError", "missing_programs"]
+from kafka_node import KEPT, LocalKafka, LocalKafkaError, lacking, random_uuid  # noqa: E402
+
+__all__ = ["LocalCluster", "LocalKafka", "LocalKafkaError", "lacking"]
 
 
 class LocalCluster:
@@ -100,7 +103,7 @@ def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("command", choices=["start", "stop", "kill", "pause", "resume", "status", "wipe"])
-    parser.add_argument("--dir", type=Path, default=CACHE / "broker")
+    parser.add_argument("--dir", type=Path, default=KEPT / "broker")
     parser.add_argument("--port", type=int, default=19092)
     parser.add_argument("--heap", default="256m")
     parser.add_argument("--nodes", type=int, choices=[1, 3], help="default: as many as were started in DIR, or 1")
