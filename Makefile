@@ -64,7 +64,7 @@ stack-down: ## Stop them; ARGS=--wipe deletes their data too
 
 stack-demo: stack ## Stream the sample notes through the real ones
 	@. build/stack.env && $(BIN)/medie-fhir samples && $(BIN)/medie-fhir run --until-end
-	@$(BIN)/python deploy/local/stack.py show
+	@$(BIN)/python deploy/local/stack.py show $(ARGS)
 
 bench: $(VENV)/.tested ## Measure, and write build/bench.json
 	@$(BIN)/python benchmarks/run.py

@@ -28,10 +28,6 @@ from jvm import CACHE, LEAN, Jvm, JvmError, class_path, fingerprint, missing_pro
 KEPT = CACHE / "fhir"
 
 
-class LocalFhirError(JvmError):
-    """What is missing, or what the server said last."""
-
-
 def lacking() -> list[str]:
     """Which of the programs that are needed are not installed."""
     return missing_programs("java", "javac", "mvn")
@@ -78,9 +74,9 @@ class LocalFhir:
         if self.pid is not None:
             return
         if _is_taken(self.port):
-            raise LocalFhirError(f"port {self.port} is taken by another program")
+            raise JvmError(f"port {self.port} is taken by another program")
         if missing := lacking():
-            raise LocalFhirError(f"not installed: {', '.join(missing)}")
+            raise JvmError(f"not installed: {', '.join(missing)}")
         jars = class_path(HERE / "pom.xml", KEPT)
         classes = os.pathsep.join((str(compiled(jars)), jars))
         self._jvm.start((f"-Xmx{self.heap}", *LEAN, "-cp", classes, *self._arguments), self._answers, wait_s)
