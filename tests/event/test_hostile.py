@@ -45,19 +45,19 @@ def test_a_note_of_five_megabytes_is_read(document: Build) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "A/" * 2_500_000,
-        "https://a.example/" + "A/" * 2_500_000,
-        "https://a.example/" + "A" * 5_000_000,
-        "Patient?identifier=" + "%7C" * 1_500_000,
-        "2024-01-01T00:00:00." + "0" * 5_000_000,
-        'W/"' * 1_500_000,
-        " " * 5_000_000,
-        "deleted.v1" * 500_000,
-        "\u00df" * 2_500_000,
+        "A/" * 500_000,
+        "https://a.example/" + "A/" * 500_000,
+        "https://a.example/" + "A" * 1_000_000,
+        "Patient?identifier=" + "%7C" * 300_000,
+        "2024-01-01T00:00:00." + "0" * 1_000_000,
+        'W/"' * 300_000,
+        " " * 1_000_000,
+        "deleted.v1" * 100_000,
+        "\u00df" * 500_000,
     ],
     ids=lambda text: text[:20],
 )
-def test_a_string_of_five_megabytes_takes_no_long_time_wherever_it_stands(document: Build, text: str) -> None:
+def test_a_string_of_a_megabyte_takes_no_long_time_wherever_it_stands(document: Build, text: str) -> None:
     entry = {
         "fullUrl": text,
         "request": {"method": "DELETE", "url": f"DocumentReference/{text}"},
