@@ -41,7 +41,7 @@ _HALVES: Final = ("extract", "publish")
 class KafkaBroker:
     """A cluster at ``bootstrap_servers`` (``host:port``, several with commas).
 
-    :meth:`of` makes one of settings. ``security`` goes to every client as it is: ``security_protocol``, ``ssl_cafile``,
+    :meth:`of` makes one of settings. ``options`` go to every client as they are: ``security_protocol``, ``ssl_cafile``,
     ``sasl_mechanism`` … as kafka-python names them. ``instance_id`` is for consumers that are given no other. Times are
     in seconds, sizes in bytes; ``revoke_limit_s`` must be above the loop's ``drain_s`` and well under
     ``max_poll_interval_s``.
@@ -51,7 +51,7 @@ class KafkaBroker:
         self,
         bootstrap_servers: str,
         *,
-        security: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         instance_id: str | None = None,
         max_poll_interval_s: float = 120.0,
         session_timeout_s: float = 45.0,
@@ -69,7 +69,7 @@ class KafkaBroker:
         self._common: dict[str, Any] = {
             "client_id": "medie-fhir",
             "reconnect_backoff_max_ms": 1000,  # by default 30 s: a broker is back for a minute, and unnoticed
-            **(security or {}),
+            **(options or {}),
             "bootstrap_servers": self._servers,
             "bootstrap_timeout_ms": int(bootstrap_timeout_s * 1000),
         }
@@ -105,7 +105,7 @@ class KafkaBroker:
         """The cluster of the settings. Raises SettingsError with all that can't be right, before any connection."""
         return cls(
             kafka.bootstrap_servers,
-            security=client_options(kafka),
+            options=client_options(kafka),
             instance_id=kafka.instance_id,
             max_poll_interval_s=kafka.max_poll_interval_seconds,
             session_timeout_s=kafka.session_timeout_seconds,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from medie_fhir.errors import BrokerUnavailable
+from medie_fhir.errors import BrokerRefused, BrokerUnavailable
 
 __all__ = ["Doubt"]
 
@@ -26,6 +26,7 @@ class Doubt:
         self._now = monotonic
         self._next = float("-inf")
         self._grown = False
+        self._refused = False
 
     def grow(self) -> None:
         """Something failed that should not: ask at the next occasion."""
@@ -33,18 +34,26 @@ class Doubt:
 
     def end(self) -> None:
         """Something was heard."""
-        self._grown = False
+        self._grown = self._refused = False
 
     def settle(self, suspicious: Callable[[], bool]) -> None:
-        """Ask if there is a doubt, or something to suspect. Raises BrokerRefused; an outage is waited for instead."""
+        """Ask if there is a doubt, or something to suspect. An outage is waited for.
+
+        Raises BrokerRefused when it was heard twice: a broker that comes up may not know all topics and users yet.
+        """
         if self._now() < self._next:
             return
         self._next = self._now() + _LOOK_S
-        if not self._grown and not suspicious():
+        if not self._grown and not self._refused and not suspicious():
             return
-        self._next = self._now() + _ASK_S
         try:
             self._ask()
         except BrokerUnavailable:
-            return
-        self._grown = False
+            self._next = self._now() + _ASK_S
+        except BrokerRefused:
+            if self._refused:
+                raise
+            self._refused = True
+        else:
+            self._next = self._now() + _ASK_S
+            self._grown = self._refused = False

@@ -113,13 +113,15 @@ class _Probe:
                 self._login(line)
             try:
                 answer = line.ask(MetadataRequest(version=4, topics=[], allow_auto_topic_creation=False))
-            except (EOFError, ConnectionError):
+            except TimeoutError:
+                raise self._silent() from None
+            except (EOFError, ConnectionError) as error:
+                if not self._still_there():
+                    raise self._broken_off(error) from None
                 raise LoginRefused(
                     f"{self._address} lets nobody in without a login. Set kafka.security.protocol to"
                     f" {'sasl_ssl' if self._tls else 'sasl_plaintext'}, with a mechanism"
                 ) from None
-            except TimeoutError:
-                raise self._silent() from None
         return [Address(broker.host, broker.port) for broker in answer.brokers]
 
     def reach(self) -> None:
@@ -234,8 +236,8 @@ class _Probe:
             self._prove(line)
         except TimeoutError:
             raise self._silent() from None
-        except (EOFError, ConnectionError):
-            raise self._refused() from None
+        except (EOFError, ConnectionError) as error:
+            raise (self._refused() if self._still_there() else self._broken_off(error)) from None
 
     def _prove(self, line: _Line) -> None:
         name = self._options["sasl_mechanism"]
@@ -262,11 +264,25 @@ class _Probe:
             )
         return LoginRefused(f"{self._address} refuses our login by {name}. Check what kafka.security says of it")
 
+    def _still_there(self) -> bool:
+        """Whether it was us who were sent away, and the broker did not go."""
+        try:
+            with self._open() as connection:
+                return self._answers(connection)
+        except (OSError, BrokerError):
+            return False
+
     def _speaks_plainly(self) -> bool:
         try:
             with closing(self._connected()) as connection:
-                _Line(connection, "medie-fhir").ask(ApiVersionsRequest(version=0))
-        except (OSError, EOFError, BrokerError, client_errors.KafkaError):
+                return self._answers(connection)
+        except (OSError, BrokerError):
+            return False
+
+    def _answers(self, connection: socket.socket) -> bool:
+        try:
+            _Line(connection, "medie-fhir").ask(ApiVersionsRequest(version=0))
+        except (OSError, EOFError, client_errors.KafkaError):
             return False
         return True
 

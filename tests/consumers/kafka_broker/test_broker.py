@@ -16,7 +16,7 @@ from consumers.dead_letters import DeadLetters
 from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop, LoopOptions
 from consumers.outcomes import Report
-from medie_fhir.errors import BrokerRefused, BrokerUnavailable, HashMismatch
+from medie_fhir.errors import BrokerUnavailable, HashMismatch, MemberFenced
 
 pytestmark = pytest.mark.kafka
 OPTIONS = LoopOptions(max_in_flight=16, commit_interval_s=0.1, drain_s=10.0)
@@ -127,7 +127,7 @@ async def test_a_member_that_another_of_its_name_fences_off_ends(name, produce, 
     await until(lambda: two._consumer.assignment() != frozenset())
     await off_loop(produce, name, *records(20, 4))
     async with asyncio.timeout(30):
-        with pytest.raises(BrokerRefused):
+        with pytest.raises(MemberFenced):
             await ones
     await until(lambda: len(second.handled) >= 20)
     two.stop()

@@ -47,10 +47,21 @@ def test_what_is_suspicious_is_asked_about_twice_a_minute_at_most(world, doubt):
     assert world.asked == [0.0, 30.0, 60.0, 90.0]
 
 
-def test_what_it_is_told_comes_through(world, doubt):
+def test_a_refusal_comes_through_when_it_was_heard_twice(world, doubt):
+    doubt.grow()
     world.says = TopicMissing("gone")
     with pytest.raises(TopicMissing):
-        world.run(doubt, 1, suspicious=True)
+        world.run(doubt, 300)
+    assert world.asked == [0.0, 5.0]
+
+
+def test_a_refusal_that_was_taken_back_is_none(world, doubt):
+    doubt.grow()
+    world.says = TopicMissing("not known yet")
+    world.run(doubt, 1)
+    world.says = None
+    world.run(doubt, 300)
+    assert world.asked == [0.0, 5.0]
 
 
 def test_an_outage_is_waited_for_and_asked_about_again(world, doubt):
