@@ -56,12 +56,12 @@ class Meter:
 
     def __init__(self, expected: int) -> None:
         self.expected, self.count, self.bytes = expected, 0, 0
-        self.began = self.early_mib = 0.0
+        self.began = self.cpu = self.early_mib = 0.0
 
     def see(self, value: bytes) -> bool:
         """A record came; whether it was the last."""
         if not self.count:
-            self.began = time.perf_counter()
+            self.began, self.cpu = time.perf_counter(), time.process_time()
         self.count += 1
         self.bytes += len(value)
         if self.count == EARLY:
@@ -70,8 +70,13 @@ class Meter:
 
     def result(self) -> dict[str, float]:
         """What it came to."""
-        seconds = time.perf_counter() - self.began
-        return {"per_second": self.count / seconds, "early_mib": self.early_mib, "end_mib": resident_mib()}
+        seconds, cpu = time.perf_counter() - self.began, time.process_time() - self.cpu
+        return {
+            "per_second": self.count / seconds,
+            "cpu_us": 1e6 * cpu / self.count,
+            "early_mib": self.early_mib,
+            "end_mib": resident_mib(),
+        }
 
 
 def bare(address: str, topic: str, expected: int) -> dict[str, float]:
@@ -181,7 +186,8 @@ def measured(kind: str, address: str, topic: str, events: int) -> dict[str, floa
     command = [sys.executable, __file__, "--run", kind, "--kafka", address, "--topic", topic, "--events", str(events)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{kind:5} {result['per_second']:>8.0f} records/s, {result['end_mib']:.0f} MiB", file=sys.stderr)
+    said = f"{result['per_second']:.0f} records/s, {result['cpu_us']:.1f} µs CPU each, {result['end_mib']:.0f} MiB"
+    print(f"{kind:5} {said}", file=sys.stderr)
     return result
 
 
@@ -195,11 +201,11 @@ def main() -> int:
     parser.add_argument("--topic", default=f"bench-{uuid.uuid4().hex[:8]}", help=argparse.SUPPRESS)
     parser.add_argument("--run", choices=["bare", "ours"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it complains of its own slowness
     if asked.run:
         run = bare if asked.run == "bare" else ours
         print(json.dumps(run(asked.kafka, asked.topic, asked.events)))
         return 0
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it complains of its own slowness
     with broker_at(asked.kafka) as address:
         fill(address, asked.topic, asked.events, asked.bytes)
         runs = [
@@ -208,10 +214,13 @@ def main() -> int:
         ]
     baseline = max(bare_run["per_second"] for bare_run, _ in runs)
     loop = max(our_run["per_second"] for _, our_run in runs)
+    bare_cpu, our_cpu = (min(pair[side]["cpu_us"] for pair in runs) for side in (0, 1))
     memory = max((our_run for _, our_run in runs), key=lambda run: run["end_mib"])
     rows = [
         {"name": "consume", "value": round(loop), "unit": "records/s", "baseline": round(baseline),
          "ratio": round(baseline / loop, 3)},
+        {"name": "consume-cpu", "value": round(our_cpu, 1), "unit": "µs/record", "baseline": round(bare_cpu, 1),
+         "ratio": round(our_cpu / bare_cpu, 3)},
         {"name": "consume-memory", "value": round(memory["end_mib"], 1), "unit": "MiB",
          "baseline": round(memory["early_mib"], 1), "ratio": round(memory["end_mib"] / memory["early_mib"], 3)},
     ]  # fmt: skip

@@ -56,7 +56,7 @@ class LoopOptions:
     max_in_flight: int = 64
     max_in_flight_bytes: int = 64 * 1024 * 1024
     commit_interval_s: float = 1.0
-    commit_every: int = 500
+    commit_every: int = 10_000
     idle_commit_s: float = 30.0
     absent_after_s: float = 40.0
     drain_s: float = 20.0
