@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medie_fhir.errors import NotJson
-from medie_fhir.event.json_value import load
+from medie_fhir.event.json_value import load, load_array
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,13 @@ def test_what_is_not_one_sound_object_is_refused(value: bytes) -> None:
 
 def test_a_byte_order_mark_is_accepted() -> None:
     assert load(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+def test_an_array_is_read_as_strictly_and_only_where_one_is_asked_for() -> None:
+    assert load_array(b'[{"a": 1}]') == [{"a": 1}]
+    for value in (b"{}", b"1", b"[NaN]", b'[{"a": 1, "a": 1}]', b'["\\ud800"]', b"[" * 100_000):
+        with pytest.raises(NotJson):
+            load_array(value)
 
 
 def test_a_whole_surrogate_pair_is_one_character() -> None:

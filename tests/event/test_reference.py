@@ -34,6 +34,7 @@ def test_a_reference_names_a_document_to_read(parse: Any, written: str, referenc
         "DocumentReference/",
         "DocumentReference/a/b",
         "Jane Roe",
+        "JaneRoe/1",
         "https://roe:Roe@ehr.example/DocumentReference/1",
     ],
 )

@@ -22,6 +22,13 @@ CODE = {"coding": [{"code": "x"}]}
         ({"content": [{"attachment": {}, "format": [{"system": "s", "code": "c"}]}]}, "DSTU2"),
         ({"relatesTo": [{"code": CODE, "target": {}}]}, "R5"),
         ({"context": [{"reference": "Encounter/1"}]}, "R5"),
+        ({"context": [{"identifier": {"value": "1"}}]}, "R5"),
+        ({"content": [{"attachment": {}, "profile": [{"valueUri": "urn:x"}]}]}, "R5"),
+        ({"docStatus": "cancelled"}, "R5"),
+        ({"docStatus": "deprecated"}, "R5"),
+        ({"period": {"start": "2020"}}, "period, as in R5"),
+        ({"facilityType": CODE}, "facilityType, as in R5"),
+        ({"attester": [{"mode": CODE}]}, "attester, as in R5"),
     ],
 )
 def test_another_version_is_refused_by_name(document: dict[str, Any], version: str) -> None:
@@ -39,6 +46,8 @@ def test_another_version_is_refused_by_name(document: dict[str, Any], version: s
         {"content": [{"format": [CODE]}]},
         {"content": [{"format": {"code": "c"}}]},
         {"content": [{"format": []}], "relatesTo": "x", "context": ["x"]},
+        {"docStatus": "amended", "period": "2020", "event": ["x"], "modality": [], "version": "1", "bodySite": None},
+        {"content": [{"profile": "urn:x"}], "context": {"period": {}, "event": [CODE], "facilityType": CODE}},
         {"docStatus": "final", "context": {"encounter": {"reference": "Encounter/1"}}},
     ],
 )
