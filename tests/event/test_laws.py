@@ -110,7 +110,7 @@ def telling(draw: st.DrawFn) -> Record:
         if isinstance(parent, dict) and draw(st.integers(0, 3)) == 0:
             parent[SENTINEL] = parent.pop(key)
         else:
-            parent[key] = draw(st.sampled_from([*FORMS, f"{parent[key]}{SENTINEL}"]))
+            parent[key] = copy.deepcopy(draw(st.sampled_from([*FORMS, f"{parent[key]}{SENTINEL}"])))
     sentinel = SENTINEL.encode()
     headers = [
         (name, draw(st.sampled_from([value, value, value, sentinel, (value or b"") + sentinel])))
@@ -178,7 +178,7 @@ def test_no_error_tells_what_stands_in_any_one_place(number: int) -> None:
         for form in FORMS:
             tree = [copy.deepcopy(record.value)]
             parent, key = places(tree)[place]
-            parent[key] = form
+            parent[key] = copy.deepcopy(form)
             assert not tells(outcome(json.dumps(tree[0]).encode(), record.key, record.headers))
 
 
