@@ -123,7 +123,7 @@ class KafkaBroker:
         """
         brokers = self._reach(self._patience_s)
         warnings = [*clear_text(kafka), *self._advertised(brokers)]
-        with self._admin("looking at the cluster", 0.0) as admin:
+        with self._admin("looking at the cluster") as admin:
             if kafka.create_topics:
                 topics = wanted(kafka)
                 create(admin, {name: topics[name] for name in missing(admin, topics)})
@@ -142,7 +142,7 @@ class KafkaBroker:
     def progress(self, topic: str, group: str) -> dict[TopicPartition, tuple[int | None, int]]:
         """See :class:`~consumers.broker.Broker`."""
         self.check_topics([topic])
-        with self._admin("asking how far a group is", self._patience_s) as admin:
+        with self._admin("asking how far a group is") as admin:
             return progress_of(admin, topic, group)
 
     def consumer(self, topic: str, group: str, *, instance_id: str | None = None) -> Consumer:
@@ -158,7 +158,7 @@ class KafkaBroker:
                 # A fresh instance for each consumer: it keeps the group's state.
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
             )
-        doubt = Doubt(partial(self._check, {topic: ("READ",)}, 0.0))
+        doubt = Doubt(partial(self._check, {topic: ("READ",)}))
         return GroupConsumer(
             client,
             topic,
@@ -174,15 +174,15 @@ class KafkaBroker:
 
     def check_topics(self, topics: Iterable[str]) -> None:
         """See :class:`~consumers.broker.Broker`."""
-        self._check(dict.fromkeys(topics, ()), self._patience_s)
+        self._check(dict.fromkeys(topics, ()))
 
     def create_topics(self, topics: Mapping[str, int]) -> None:
         """See :class:`~consumers.broker.Broker`. Replicas are as many as the cluster's default says."""
-        with self._admin("creating topics", self._patience_s) as admin:
+        with self._admin("creating topics") as admin:
             create(admin, {name: {"num_partitions": partitions} for name, partitions in topics.items()})
 
-    def _check(self, rights: Rights, patience_s: float = 0.0) -> None:
-        with self._admin("looking at topics", patience_s) as admin:
+    def _check(self, rights: Rights) -> None:
+        with self._admin("looking at topics") as admin:
             check(admin, rights)
 
     def _reach(self, patience_s: float) -> list[Address]:
@@ -206,8 +206,8 @@ class KafkaBroker:
         return [str(fault) for fault in faults]
 
     @contextmanager
-    def _admin(self, doing: str, patience_s: float = 0.0) -> Iterator[Any]:
-        self._reach(patience_s)
+    def _admin(self, doing: str) -> Iterator[Any]:
+        self._reach(0.0)
         with translated(doing):
             admin = made(KafkaAdminClient, **self._common)
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop, LoopOptions
 from consumers.outcomes import Report
 from medie_fhir.errors import BrokerUnavailable, HashMismatch, MemberFenced
+from medie_fhir.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
 OPTIONS = LoopOptions(max_in_flight=16, commit_interval_s=0.1, drain_s=10.0)
@@ -184,6 +186,18 @@ def test_a_broker_that_does_not_answer_is_unavailable_and_leaves_no_thread(name)
         with pytest.raises(BrokerUnavailable):
             asyncio.run(send())
     assert threading.active_count() == threads
+
+
+def test_at_the_start_a_broker_is_waited_for_with_a_line_each_time_and_not_for_ever(caplog):
+    kafka = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    began = time.monotonic()
+    with pytest.raises(BrokerUnavailable, match=r"nothing listens at 127\.0\.0\.1:1"):
+        KafkaBroker.of(kafka, bootstrap_timeout_s=2.0).examine(kafka)
+    assert 1.0 < time.monotonic() - began < 10
+    assert {record.getMessage().partition(" at ")[0] for record in caplog.records} == {
+        "waiting for Kafka: nothing listens"
+    }
+    assert len(caplog.records) == 2
 
 
 class Copier(Worker):
