@@ -48,6 +48,7 @@ from medie_fhir.transaction import (
     device,
     document_id,
     document_reference,
+    guarded,
     identifier_token,
     identify,
     named_by,
@@ -71,6 +72,7 @@ class Options:
     limits: TextLimits = field(default_factory=TextLimits)
     triage: bool = True
     copies: bool = True
+    guarded: bool = True
     source: str | None = None
 
 
@@ -205,7 +207,7 @@ class Pipeline:
     async def publish(self, record: ExtractionRecord) -> Published:
         """Write a record's resources and take back what no longer holds, in one transaction.
 
-        Raises RenderError, FhirError.
+        Raises RenderError, FhirError; FhirConflict where another has written the document since its standing was read.
         """
         with self.telemetry.station("fhir"):
             record = await self._by_id(record)
@@ -219,7 +221,7 @@ class Pipeline:
         if bundle is None:
             return Published("empty")
         with self.telemetry.station("fhir"):
-            await self._write(bundle, record)
+            await self._write(guarded(bundle, standing) if self.options.guarded else bundle, record)
         outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
         return Published(outcome, len(resources), count_in_error(bundle))
 

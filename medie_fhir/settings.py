@@ -176,6 +176,11 @@ class FhirSettings(_Part):
         description="`copy`: write a DocumentReference of the note's metadata, without text, and refer to it;"
         " `reference`: the target holds the original.",
     )
+    guarded: bool = Field(
+        default=True,
+        description="Write only over the version of a document's copy that was read (`ifMatch`), so that what comes"
+        " late can't overwrite what is newer. Off: for a server that refuses `ifMatch` of what is not there.",
+    )
     timeout_seconds: float = Field(default=30.0, gt=0, description="For one request.")
     attempts: int = Field(default=4, ge=1, description="Tries of one request before the record is tried again later.")
     bundles: Path | None = Field(

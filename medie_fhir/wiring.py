@@ -242,6 +242,7 @@ def assemble_pipeline(
             limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
             triage=settings.model.triage,
             copies=settings.fhir.documents == "copy",
+            guarded=settings.fhir.guarded and settings.fhir.bundles is None,  # of files, nobody knows what stands
             source=notes.source,
         ),
         telemetry=telemetry,

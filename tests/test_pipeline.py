@@ -16,6 +16,7 @@ from medie_fhir.errors import (
     BrokenBase64,
     ContentNotFound,
     EventError,
+    FhirConflict,
     FhirRejected,
     ModelOutputError,
     NoSubject,
@@ -149,6 +150,30 @@ async def test_in_whatever_order_versions_come_the_newest_stands(
 async def test_an_older_version_that_comes_late_is_stale(pipeline: Pipeline, event: Event) -> None:
     await through(pipeline, event(LUNG, version="2"))
     assert await through(pipeline, event(COLON, version="1")) == [Published("stale")]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_what_was_held_up_on_its_way_does_not_overwrite_what_another_wrote_meanwhile(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member is frozen between reading what stands and writing: another takes its partition, and goes on."""
+    if known:
+        await through(pipeline, event(COLON, version="1"))
+    sent = twin.transact
+
+    async def overtaken(bundle: Json) -> Json:
+        if bundle["entry"][0]["resource"]["resourceType"] == "Device":
+            return await sent(bundle)
+        monkeypatch.setattr(twin, "transact", sent)
+        for version, text in (("2", LUNG), ("3", LUNG.replace("EGFR L858R detected.", ""))):
+            await through(pipeline, event(text, version=version))
+        return await sent(bundle)
+
+    monkeypatch.setattr(twin, "transact", overtaken)
+    with pytest.raises(FhirConflict):
+        await through(pipeline, event(LUNG, version="2"))
+    assert shown(twin) == {"lung adenocarcinoma", "IV", "brain"}
+    assert await through(pipeline, event(LUNG, version="2")) == [Published("stale")]
 
 
 @pytest.mark.parametrize("first", ["note", "retraction"])

@@ -11,7 +11,7 @@ from medie_fhir.transaction.identity import device_id, document_id, provenance_i
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
 from medie_fhir.transaction.standing import Standing, decided, is_in_error, retracted
 
-__all__ = ["Work", "assemble", "count_in_error", "document_reference", "transaction"]
+__all__ = ["Work", "assemble", "count_in_error", "document_reference", "guarded", "transaction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,23 @@ def transaction(resources: Sequence[Json]) -> Json:
             {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
         ],
     }
+
+
+def guarded(bundle: Json, standing: Standing) -> Json:
+    """The same Bundle, to be refused where the document's copy is not, or no longer, the one that was read.
+
+    A member that was frozen, or a request that was held up on its way, must not lay an old version over a newer one
+    that another has written meanwhile (FHIR R4, http, §3.1.0.5 "Managing Resource Contention"). Where no copy was read,
+    none may be there: ``W/"0"`` is the version of none, and HAPI (8.8, tried) creates by it, or answers 409.
+    """
+    version = (standing.document or {}).get("meta", {}).get("versionId", "0")
+
+    def guard(entry: Json) -> Json:
+        if entry["resource"]["resourceType"] != "DocumentReference":
+            return entry
+        return {**entry, "request": {**entry["request"], "ifMatch": f'W/"{version}"'}}
+
+    return {**bundle, "entry": [guard(entry) for entry in bundle["entry"]]}
 
 
 def count_in_error(bundle: Json) -> int:

@@ -1,7 +1,9 @@
 """A DocumentReference of a note's metadata, without its text, for target servers that don't hold the original.
 
 Servers refuse a reference to what they don't hold (HAPI-1094). The copy has an id of our own, so that it can never
-lie over another system's document, and says by a tag that it is a copy.
+lie over another system's document, and says by a tag that it is a copy. Its masterIdentifier, which in R4 is the one
+that is "specific to this version of the document", changes with every version: what guards a transaction by the copy's
+version on the server (see ``bundle.guarded``) hangs on that.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 
 from medie_fhir.model import ExtractionRecord, Json, Outcome, RetractionReason
 from medie_fhir.transaction.identity import BASE, document_id
+from medie_fhir.transaction.standing import VERSION_SYSTEM
 
 __all__ = ["document_copy"]
 
@@ -38,7 +41,7 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
     document = record.document
     if record.outcome is Outcome.RETRACTED and record.reason and standing:
         kept = {k: v for k, v in standing.items() if k != "meta"}
-        return {**kept, "meta": _META, "status": _STATUS[record.reason]}
+        return {**kept, "meta": _META, "masterIdentifier": _version(record), "status": _STATUS[record.reason]}
     attachment: Json = {"extension": [_absent("unknown")]}
     if record.text:
         attachment = {"contentType": record.text.content_type, "_data": {"extension": [_absent("masked")]}}
@@ -57,6 +60,7 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
         "resourceType": "DocumentReference",
         "id": document_id(document),
         "meta": _META,
+        "masterIdentifier": _version(record),
         "identifier": [*document.identifier, {"system": f"{BASE}/document", "value": document.key}],
         "status": status,
         **{k: v for k, v in optional.items() if v},
@@ -67,6 +71,12 @@ def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
 _META: Json = {
     "tag": [{"system": f"{BASE}/tags", "code": "metadata-copy", "display": "Metadata of a document held elsewhere"}]
 }
+
+
+def _version(record: ExtractionRecord) -> Json:
+    version = record.document.version
+    named = f"{version.version_id or 'unnumbered'} {version.last_updated or ''}".strip()
+    return {"system": VERSION_SYSTEM, "value": f"{record.document.key} {named}"}
 
 
 def _absent(why: str) -> Json:

@@ -6,7 +6,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import Standing, Work, assemble, device
+from medie_fhir.transaction import Standing, Work, assemble, device, guarded
 
 MAPPING = "default@1.0.0#abc"
 STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
@@ -153,3 +153,29 @@ def test_all_that_the_station_makes_is_valid_r4(make_record: Any) -> None:
     made = device(make_record().produced)
     get_fhir_model_class("Device").model_validate(made)
     assert made["id"]
+
+
+def test_a_guarded_transaction_is_for_the_version_of_the_copy_that_was_read(make_record: Any) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x", "meta": {"versionId": "7"}})
+    bundle = put(make_record("2"), [STAGE], standing)
+    assert bundle is not None
+    conditions = [e["request"].get("ifMatch") for e in guarded(bundle, standing)["entry"]]
+    assert conditions == ['W/"7"', None, None]
+
+
+def test_where_no_copy_was_read_none_may_be_there(make_record: Any) -> None:
+    bundle = put(make_record(), [STAGE])
+    assert bundle is not None
+    assert guarded(bundle, Standing())["entry"][0]["request"]["ifMatch"] == 'W/"0"'
+
+
+@pytest.mark.parametrize("retracted", [None, RetractionReason.SUPERSEDED])
+def test_the_copy_changes_with_every_version_though_nothing_else_does(
+    make_record: Any, retracted: RetractionReason | None
+) -> None:
+    """Equal content makes no new version on the server, and a guard would not see that another was faster."""
+    first, second = put(make_record("1"), [STAGE]), put(make_record("2", retracted=retracted), [STAGE])
+    assert first is not None
+    assert second is not None
+    copies = [bundle["entry"][0]["resource"]["masterIdentifier"]["value"] for bundle in (first, second)]
+    assert copies == ["|DocumentReference/d1 1", "|DocumentReference/d1 2"]
