@@ -149,13 +149,14 @@ def members_come_and_go(stand: Stand, seconds: float) -> None:
             member.await_running()
             stand.feed(0.4 + number / 10)
             stand.await_applied(5)
-        for member in members[:2]:
+        for number, member in enumerate(members[:2]):
+            stand.feed(0.75 + number / 20)
             stand.ends_well(member)
             stand.await_applied(5)
-        members[2].kill()
         stand.feed(0.9)
+        members[2].kill()
         stand.start()
-        stand.await_applied(10)
+        stand.await_applied(5)
 
 
 def member_stuck(stand: Stand, seconds: float) -> None:

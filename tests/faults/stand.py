@@ -68,7 +68,7 @@ class Stand:
         self.settings: dict[str, str] = {}
         self.launcher: Sequence[str] = ()
         self.broker: Any = None
-        self._started = self._fed = 0
+        self._started = self._fed = self._applied_then = 0
         self._recoveries: list[float] = []
         self.problems: list[str] = []
 
@@ -95,6 +95,7 @@ class Stand:
     def feed(self, share: float) -> None:
         """Write events until this share of all is written."""
         until = round(share * len(self.corpus.events))
+        self._applied_then = len(self.fhir.applied)
         self.kafka.write(self.corpus.events[self._fed : until])
         self._fed = max(self._fed, until)
 
@@ -119,8 +120,8 @@ class Stand:
             self.problems.append(f"a consumer ended with {status} at SIGTERM")
 
     def await_applied(self, more: int = 1, within_s: float = 90.0) -> None:
-        """Return when so many more transactions were applied."""
-        wanted = len(self.fhir.applied) + more
+        """Return when so many more transactions were applied since events were last written."""
+        wanted = self._applied_then + more
         self.await_true(lambda: len(self.fhir.applied) >= wanted, within_s, f"{more} more transactions")
 
     def await_true(self, what: Callable[[], bool], within_s: float, named: str) -> None:
