@@ -9,15 +9,24 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from consumers.health import HealthServer
 from consumers.memory_broker import MemoryBroker
-from consumers.outcomes import NoteOutcome, Report, Verdict
+from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from consumers.programs import extract_loop, publish_loop
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.adapters.otel_spans import Spans
+from medie_fhir.metrics import Metrics
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
+from medie_fhir.telemetry import Together
+from medie_fhir.wiring import WatchedPipeline
 
 NAME, VALUE, TEXT = "Zyxomunda", "qwolvarcoma", "brixolated"
 SENTINELS = (NAME, VALUE, TEXT)
@@ -30,6 +39,11 @@ def encoded(text: str) -> str:
 
 def attachment(**more: Any) -> Json:
     return {"content": [{"attachment": {"contentType": "text/plain", "data": encoded(NOTE)} | more}]}
+
+
+def cloud(**more: Any) -> Json:
+    """A CloudEvent whose every free attribute is a sentinel."""
+    return {"specversion": "1.0", "id": NAME, "source": f"/{NAME}", "type": f"org.{TEXT}", "subject": NAME} | more
 
 
 def hostile(event: Callable[..., bytes]) -> list[bytes | None]:
@@ -71,6 +85,12 @@ def hostile(event: Callable[..., bytes]) -> list[bytes | None]:
         json.dumps({"resourceType": "Patient", "name": [{"family": NAME}]}).encode(),
         json.dumps({"resourceType": NAME, "x": TEXT}).encode(),
         json.dumps({"reference": f"DocumentReference/{NAME}"}).encode(),
+        json.dumps(cloud(data=json.loads(event(NOTE, "cloud", subject=patient)))).encode(),
+        json.dumps(cloud(data={"resourceType": NAME, "x": TEXT})).encode(),
+        json.dumps(cloud(specversion=NAME, data=TEXT)).encode(),
+        json.dumps(
+            {"resourceType": "Bundle", "type": "history", "entry": [{"resource": {"resourceType": NAME}}]}
+        ).encode(),
         None,
     ]
 
@@ -89,13 +109,45 @@ def script(model: Any) -> None:
     model.complete = fail_where_told
 
 
-async def run_all(settings: Settings, broker: MemoryBroker, pipeline: Pipeline) -> list[NoteOutcome]:
-    outcomes: list[NoteOutcome] = []
-    report = Report(outcomes.append)
+class Watch:
+    """All that is told of the work while it runs: outcomes, metrics, status, spans."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[NoteOutcome] = []
+        self.metrics = Metrics()
+        self.kept = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.kept))
+        self.telemetry = Together(self.metrics, Spans(provider))
+        self.pages: list[str] = []
+
+    def report(self) -> Report:
+        def on_note(outcome: NoteOutcome) -> None:
+            self.outcomes.append(outcome)
+            self.metrics.outcome(outcome.stage, outcome.verdict, outcome.detail)
+
+        return Report(on_note, lambda stage, e: self.metrics.error(stage, type(e).__name__, policy_of(e)))
+
+    def look(self, health: HealthServer) -> None:
+        self.pages += [httpx.get(f"{health.url}/{page}").text for page in ("livez", "readyz", "metrics", "status")]
+
+    @property
+    def spans(self) -> list[str]:
+        return [span.to_json() for span in self.kept.get_finished_spans()]
+
+
+async def run_all(settings: Settings, broker: MemoryBroker, pipeline: WatchedPipeline) -> Watch:
+    watch = Watch()
+    pipeline.telemetry = watch.telemetry
+    health = settings.health.model_copy(update={"port": 0})
     for half in (extract_loop, publish_loop):
-        with half(settings, broker, pipeline, report) as loop:
+        with (
+            half(settings, broker, pipeline, watch.report(), watch.telemetry) as loop,
+            HealthServer(health, [loop], watch.metrics) as server,
+        ):
             await loop.run(until_end=True)
-    return outcomes
+            await asyncio.to_thread(watch.look, server)
+    return watch
 
 
 def headers_of(broker: MemoryBroker, topic: str) -> list[str]:
@@ -136,9 +188,11 @@ async def test_no_sentinel_is_ever_seen_outside_the_payload(  # noqa: PLR0917 - 
     producer = broker.producer()
     events = hostile(event)
     for number, value in enumerate(events):
-        await producer.send(kafka.events, key=f"k{number}".encode(), value=value)
+        headers = (("who", NAME.encode()), ("traceparent", TEXT.encode()), ("ce_subject", NAME.encode()))
+        await producer.send(kafka.events, key=f"k{number}".encode(), value=value, headers=headers[: number % 4])
 
-    outcomes = await asyncio.wait_for(run_all(settings, broker, pipeline), 60)
+    watch = await asyncio.wait_for(run_all(settings, broker, pipeline), 60)
+    outcomes = watch.outcomes
 
     verdicts = {o.verdict for o in outcomes}
     assert {Verdict.ACCEPTED, Verdict.SKIPPED, Verdict.DEAD_LETTER} <= verdicts
@@ -147,7 +201,11 @@ async def test_no_sentinel_is_ever_seen_outside_the_payload(  # noqa: PLR0917 - 
     assert VALUE in str(twin.current("Observation"))  # the payload does hold it
 
     headers = headers_of(broker, kafka.dead_letters) + headers_of(broker, kafka.extractions)
+    headers = [header for header in headers if not header.startswith(("who=", "traceparent=", "ce_"))]  # the sender's
     assert len(headers) >= 12
+    assert len(watch.spans) > len(events)
+    assert "grounding" in " ".join(watch.spans)
+    assert 'medie_outcomes_total{detail="extracted"' in "".join(watch.pages)
     printed = capsys.readouterr()
     seen = "\n".join(
         [
@@ -155,6 +213,8 @@ async def test_no_sentinel_is_ever_seen_outside_the_payload(  # noqa: PLR0917 - 
             *(str(record.exc_info) for record in caplog.records),
             *headers,
             *(f"{o.verdict} {o.detail}" for o in outcomes),
+            *watch.pages,
+            *watch.spans,
             printed.out,
             printed.err,
         ]
