@@ -6,7 +6,8 @@
   must never block or raise.
 * After a broker refuses a record as too large, an idempotent producer is dead for every partition: it is replaced.
 * The default reconnect backoff grows to 30 s, so that a consumer comes back a minute after its broker.
-* A topic that is not there, or not ours to see, polls nothing for ever: topics are checked first.
+* A topic that is not there, or not ours to see, polls nothing for ever: topics are checked first, and when in doubt.
+* What keeps us out (a password, a certificate, a port) is a time-out, whatever it is: each step is probed by itself.
 """
 
 from __future__ import annotations
