@@ -60,7 +60,7 @@ def model_429(stand: Stand, seconds: float) -> None:
 
 def _model_away(stand: Stand, seconds: float, mode: str) -> None:
     stand.feed(0.6)
-    stand.start()
+    stand.start_halves()
     stand.await_applied(10)
     with stand.outage(seen_by="model"):
         stand.model.set(mode)
@@ -78,6 +78,19 @@ def fhir_hanging_after_accepting(stand: Stand, seconds: float) -> None:
     _fhir_away(stand, seconds, "hang")
 
 
+def fhir_writing_late(stand: Stand, seconds: float) -> None:
+    """One transaction in five is held back until long after it was given up, repeated and overtaken."""
+    stand.feed(0.3)
+    stand.start_halves()
+    stand.await_applied(10)
+    with stand.going_on():
+        stand.fhir.set("late")
+        stand.feed(0.8)
+        stand.pause(seconds)
+        stand.fhir.set("normal")
+    stand.recovering()
+
+
 def fhir_429(stand: Stand, seconds: float) -> None:
     _fhir_away(stand, seconds, "429")
 
@@ -88,7 +101,7 @@ def fhir_5xx(stand: Stand, seconds: float) -> None:
 
 def _fhir_away(stand: Stand, seconds: float, *modes: str) -> None:
     stand.feed(0.6)
-    stand.start()
+    stand.start_halves()
     stand.await_applied(10)
     with stand.outage():
         for mode in modes:
@@ -102,7 +115,7 @@ def _fhir_away(stand: Stand, seconds: float, *modes: str) -> None:
 def broker_killed(stand: Stand, seconds: float) -> None:
     """The only broker is ended by kill -9, and started again."""
     stand.feed(0.6)
-    stand.start()
+    stand.start_halves()
     stand.await_applied(10)
     with stand.outage():
         stand.broker.kill()
@@ -114,7 +127,7 @@ def broker_killed(stand: Stand, seconds: float) -> None:
 def broker_frozen(stand: Stand, seconds: float) -> None:
     """The only broker doesn't answer for two thirds of an outage's time, and nothing says so."""
     stand.feed(0.6)
-    stand.start()
+    stand.start_halves()
     stand.await_applied(10)
     with stand.outage():
         stand.broker.pause()
@@ -126,7 +139,7 @@ def broker_frozen(stand: Stand, seconds: float) -> None:
 def one_of_three_brokers_killed(stand: Stand, seconds: float) -> None:
     """One of three brokers is ended by kill -9, and comes back while the others went on."""
     stand.feed(0.5)
-    stand.start()
+    stand.start_halves()
     stand.await_applied(10)
     with stand.going_on():
         stand.broker.nodes[0].kill()
@@ -235,6 +248,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("model-429", model_429),
     Fault("fhir-down", fhir_down),
     Fault("fhir-hanging-after-accepting", fhir_hanging_after_accepting),
+    Fault("fhir-writing-late", fhir_writing_late),
     Fault("fhir-429", fhir_429),
     Fault("fhir-5xx", fhir_5xx),
     Fault("cache-disk-full", cache_disk_full),

@@ -14,11 +14,14 @@ from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Requ
 __all__ = ["FhirStub"]
 
 _OK = 200
+_LATE_ONE_IN = 5
 
 
 class FhirStub:
-    """Serves a fresh twin. ``mode``: normal, down, hang (what is written is written, no answer is sent), 429, 503, 500.
+    """Serves a fresh twin.
 
+    ``mode``: normal; down; hang (what is written is written, no answer is sent); late (of five transactions one is held
+    back, and written only when the mode changes, as by a gateway's queue); 429, 503, 500.
     ``applied``: when (monotonic) a transaction was applied.
     """
 
@@ -27,6 +30,7 @@ class FhirStub:
         self.applied: list[float] = []
         self._leaks = leaks
         self._mode = "normal"
+        self._posts = 0
         self._changed = threading.Event()
         self._server = FhirTwinServer(self.twin, fault=self._answer).start()
         self.base_url = self._server.base_url
@@ -57,13 +61,21 @@ class FhirStub:
             return _refusal(429, {"retry-after": "2"})
         if mode in {"500", "503"}:
             return _refusal(int(mode), {})
+        held = mode == "late" and request.method == "POST" and self._counted() % _LATE_ONE_IN == 0
+        if held:
+            changed.wait(120)
         answer = self.twin.answer(request)
         if request.method == "POST" and answer.status == _OK:
             self.applied.append(time.monotonic())
         if mode == "hang":
             changed.wait(120)
+        if mode == "hang" or held:
             raise ConnectionError
         return answer
+
+    def _counted(self) -> int:
+        self._posts += 1
+        return self._posts
 
 
 def _refusal(status: int, headers: dict[str, str]) -> Answer:

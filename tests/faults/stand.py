@@ -99,11 +99,11 @@ class Stand:
         self.kafka.write(self.corpus.events[self._fed : until])
         self._fed = max(self._fed, until)
 
-    def start(self, *, wait: bool = True) -> Member:
-        """Start a consumer of both halves, and return when it runs."""
+    def start(self, *command: str, wait: bool = True) -> Member:
+        """Start a consumer of both halves or of the one that is named, and return when it runs."""
         self._started += 1
         log = self.folder / f"consumer-{self._started}.log"
-        member = Member((), self._env(), log, self.leaks, self.launcher)
+        member = Member(command, self._env(), log, self.leaks, self.launcher)
         self.members.append(member)
         if wait:
             member.await_running()
@@ -113,6 +113,11 @@ class Stand:
         """Note a problem where something is not so."""
         if not what:
             self.problems.append(problem)
+
+    def start_halves(self) -> None:
+        """Start a consumer for each half, and return when both run."""
+        for member in [self.start(half, wait=False) for half in ("extract", "publish")]:
+            member.await_running()
 
     def ends_well(self, member: Member) -> None:
         """SIGTERM: it must end by itself, with 0."""
@@ -247,5 +252,6 @@ class Stand:
             "MEDIE_FHIR__TIMEOUT_SECONDS": "2",
             "MEDIE_FHIR__ATTEMPTS": "2",
             "MEDIE_TRACING__ENDPOINT": self.model.root,
+            "MEDIE_TRACING__SAMPLED": "0.2",
             **self.settings,
         }
