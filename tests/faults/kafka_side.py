@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from corpus import Event
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "local" / "kafka"))
 
 __all__ = ["KafkaSide"]
 

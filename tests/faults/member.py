@@ -28,6 +28,7 @@ class Member:
     ) -> None:
         self.port = free_port()
         program = [*launcher, str(Path(sys.executable).with_name("medie-fhir")), "run", *command]
+        self.told_to_end = False
         self._leaks = leaks
         self._log = log.open("ab")
         self._process = subprocess.Popen(
@@ -65,13 +66,20 @@ class Member:
         if self.alive:
             os.kill(self._process.pid, number)
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, where it has ended."""
+        return self._process.poll()
+
     def kill(self) -> None:
         """``kill -9``; returns when it is gone."""
+        self.told_to_end = True
         self.signal(signal.SIGKILL)
         self._gone(10)
 
     def stop(self, within_s: float = 60.0) -> int | None:
         """SIGTERM; its exit status, or None where it had to be killed."""
+        self.told_to_end = True
         self.signal(signal.SIGTERM)
         try:
             self._gone(within_s)

@@ -187,6 +187,8 @@ class Stand:
         for member in self.members:
             if member.alive:
                 self.ends_well(member)
+            else:
+                self.must(member.told_to_end, f"a consumer ended by itself with {member.status}")
 
     def judge(self) -> Row:
         """The row."""

@@ -25,10 +25,8 @@ def full_disk(folder: Path) -> Sequence[str]:
     mounted = f'mount -t tmpfs -o size={_FULL_KIB}k tmpfs "{folder}" && exec "$@"'
     for unshare in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
         launcher = [*unshare, "sh", "-c", mounted, "sh"]
-        if (
-            shutil.which("unshare")
-            and subprocess.run([*launcher, "true"], capture_output=True, check=False).returncode == 0
-        ):
+        tried = shutil.which("unshare") and subprocess.run([*launcher, "true"], capture_output=True, check=False)
+        if tried and tried.returncode == 0:
             return launcher
     return ["bash", "-c", f'ulimit -f {_FULL_KIB}; exec "$@"', "bash"]
 

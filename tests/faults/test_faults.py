@@ -23,7 +23,7 @@ NAMES = (
     "broker-killed",
     "model-down",
     "model-garbage",
-    "fhir-hanging-after-accepting",
+    "fhir-writing-late",
     "fhir-429",
     "cache-disk-full",
 )
