@@ -66,8 +66,9 @@ stack-demo: stack ## Stream the sample notes through the real ones
 	@. build/stack.env && $(BIN)/medie-fhir samples && $(BIN)/medie-fhir run --until-end
 	@$(BIN)/python deploy/local/stack.py show $(ARGS)
 
-bench: $(VENV)/.tested ## Measure, and write build/bench.json
+bench: $(VENV)/.tested ## Measure, and write build/bench.json and build/bench-consume.json (that needs Java and Maven)
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/consume.py
 
 faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json
 	@$(BIN)/python tests/faults/run.py $(FAULTS)

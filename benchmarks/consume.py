@@ -155,20 +155,25 @@ def fill(address: str, topic: str, events: int, size: int) -> None:
     print(f"\rwrote {events} records of {size} bytes", file=sys.stderr)
 
 
+def local_kafka() -> Any:
+    """The module that starts a broker on this machine."""
+    path = Path(__file__).parents[1] / "deploy" / "local" / "kafka" / "local_kafka.py"
+    spec = importlib.util.spec_from_file_location("local_kafka", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["local_kafka"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @contextmanager
 def broker_at(address: str | None) -> Iterator[str]:
     """A real broker: the one given, or one started here."""
     if address:
         yield address
         return
-    path = Path(__file__).parents[1] / "deploy" / "local" / "kafka" / "local_kafka.py"
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("local_kafka", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    local: Any = importlib.util.module_from_spec(spec)
-    sys.modules["local_kafka"] = local
-    spec.loader.exec_module(local)
+    local = local_kafka()
     with socket.socket() as free, tempfile.TemporaryDirectory() as folder:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -201,10 +206,14 @@ def main() -> int:
     parser.add_argument("--topic", default=f"bench-{uuid.uuid4().hex[:8]}", help=argparse.SUPPRESS)
     parser.add_argument("--run", choices=["bare", "ours"], help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it complains of its own slowness
+    for name in ("kafka", "consumers.kafka"):  # the client complains of its own slowness
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if asked.run:
         run = bare if asked.run == "bare" else ours
         print(json.dumps(run(asked.kafka, asked.topic, asked.events)))
+        return 0
+    if not asked.kafka and not os.environ.get("CI") and (lacking := local_kafka().lacking()):
+        print(f"not measured: a real broker needs {', '.join(lacking)}, or --kafka HOST:PORT", file=sys.stderr)
         return 0
     with broker_at(asked.kafka) as address:
         fill(address, asked.topic, asked.events, asked.bytes)
