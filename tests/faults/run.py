@@ -3,7 +3,8 @@
     python tests/faults/run.py [NAME …]
 
 FAULT_EVENTS (2000) is how many events a fault gets, FAULT_SECONDS (30) how long an outage lasts, FAULT_SEED (1) draws
-the events. Logs of the consumers are left in build/faults/. The exit status is 1 where a row is not clean.
+the events, FAULT_OUT is the file of the rows. Logs of the consumers are left in build/faults/. The exit status is 1
+where a row is not clean.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in known]:
         sys.stderr.write(f"no such fault: {', '.join(unknown)}; there are: {', '.join(known)}\n")
         return 2
-    suite, rows = Suite(), []
+    suite, rows, out = Suite(), [], Path(os.environ.get("FAULT_OUT", BUILD / "faults.json"))
     _tell("fault", _COLUMNS)
     try:
         for name in names or known:
@@ -118,9 +119,8 @@ def main(names: list[str]) -> int:
             rows.append(row)
             shown = row.to_json() | {"dead_letters": f"{row.dead_letters_seen} of {row.dead_letters_expected}"}
             _tell(row.fault, [*(shown[column] for column in _COLUMNS), "" if row.clean else "NOT CLEAN"])
-            BUILD.mkdir(exist_ok=True)
-            text = "".join(json.dumps(row.to_json()) + "\n" for row in rows)
-            (BUILD / "faults.json").write_text(text, encoding="utf-8")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text("".join(json.dumps(row.to_json()) + "\n" for row in rows), encoding="utf-8")
     finally:
         suite.close()
     return 0 if all(row.clean for row in rows) else 1

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).resolve().parent
-ROWS = HERE.parents[1] / "build" / "faults.json"
 SMALL = {"FAULT_EVENTS": "120", "FAULT_SECONDS": "6"}
 NAMES = (
     "poison",
@@ -31,17 +30,18 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, Any]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The rows of all faults, by name."""
     if (missing := [p for p in ("java", "mvn") if shutil.which(p) is None]) and not os.environ.get("CI"):
         pytest.skip(f"not installed: {', '.join(missing)}")
+    out = tmp_path_factory.mktemp("faults") / "faults.json"
     done = subprocess.run(
         [sys.executable, HERE / "run.py", *NAMES],
-        env={**SMALL, **os.environ}, capture_output=True, text=True, timeout=1500, check=False,
+        env={**SMALL, **os.environ, "FAULT_OUT": str(out)}, capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
     assert done.returncode in {0, 1}, done.stderr[-3000:]
     sys.stderr.write(done.stderr)
-    return {row["fault"]: row for row in map(json.loads, ROWS.read_text(encoding="utf-8").splitlines())}
+    return {row["fault"]: row for row in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
 
 
 @pytest.mark.kafka
