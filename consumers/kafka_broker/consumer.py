@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -67,11 +68,11 @@ class GroupConsumer:
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Be silent."""
-        self._client.pause(*map(client_partition, partitions))
+        self._each(self._client.pause, partitions)
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Go on."""
-        self._client.resume(*map(client_partition, partitions))
+        self._each(self._client.resume, partitions)
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit, and wait for the answer. A place that was lost is left as it is, to be found lost again."""
@@ -95,7 +96,7 @@ class GroupConsumer:
             try:
                 position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
             except client_errors.NoOffsetForPartitionError as error:
-                self._client.seek_to_beginning(*error.args[0])
+                self._each(self._client.seek_to_beginning, partitions_of(error.args[0]))
                 position = self._client.position(client_partition(partition), timeout_ms=CALL_MS)
         if position is None:
             raise BrokerUnavailable("asking for a position: not known at present")
@@ -109,7 +110,11 @@ class GroupConsumer:
 
     def high_water(self, partition: TopicPartition) -> int | None:
         """The end as the last fetch told it."""
-        return self._client.highwater(client_partition(partition)) if partition in self.assignment() else None
+        try:
+            end: int | None = self._client.highwater(client_partition(partition))
+        except (KeyError, client_errors.IllegalStateError):  # it went
+            return None
+        return end
 
     def close(self) -> None:
         """Leave."""
@@ -126,7 +131,7 @@ class GroupConsumer:
             try:
                 batches = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
             except client_errors.NoOffsetForPartitionError as error:
-                self._client.seek_to_beginning(*error.args[0])
+                self._each(self._client.seek_to_beginning, partitions_of(error.args[0]))
                 return []
             except client_errors.OffsetOutOfRangeError as error:
                 return self._go_on(error.args[0])
@@ -142,14 +147,23 @@ class GroupConsumer:
 
     def _go_on(self, lost: Mapping[Any, int]) -> list[Message]:
         """These places are not on the topic. Where we may go on from the earliest, they come to the listener anew."""
+        if not lost:  # they went meanwhile
+            return []
         starts = self._client.beginning_offsets(list(lost), timeout_ms=CALL_MS)
         ends = self._client.end_offsets(list(lost), timeout_ms=CALL_MS)
         places = {p: TopicPartition(p.topic, p.partition) for p in lost}
         self._astray = frozenset(places.values())
-        if lost:
-            face([LostOffset(places[p], at, starts[p], ends[p]) for p, at in lost.items()], self._offset_lost)
-        self._client.seek_to_beginning(*lost)
-        again, self._astray = self._astray, frozenset()
+        face([LostOffset(places[p], at, starts[p], ends[p]) for p, at in lost.items()], self._offset_lost)
+        again, self._astray = self._each(self._client.seek_to_beginning, self._astray), frozenset()
         self._told.lost(again)
         self._told.assigned(again)
         return []
+
+    def _each(self, change: Callable[[Any], None], partitions: Iterable[TopicPartition]) -> frozenset[TopicPartition]:
+        """Do it to each; those that it was done to. The client's own thread may take any away meanwhile."""
+        changed = set()
+        for partition in partitions:
+            with suppress(KeyError, ValueError):  # it went
+                change(client_partition(partition))
+                changed.add(partition)
+        return frozenset(changed)
