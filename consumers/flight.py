@@ -36,6 +36,7 @@ class Flight:
         self._records = self._bytes = 0
         self._completed = 0  # since the last commit
         self._paused: Partitions = frozenset()
+        self._came: Partitions = frozenset()  # since the last throttle, which may have paused them before we were told
         self._full = False
 
     # --- records ----------------------------------------------------------------------------------------------------
@@ -95,10 +96,11 @@ class Flight:
         with self._changed:
             share = 2 if self._full else 1
             self._full = self._records > (self._most - 1) // share or self._bytes >= self._most_bytes // share
-            paused = self._paused & owned
+            paused, unsure = self._paused & owned, self._came & owned
             wanted = owned if self._full or outage else self._ledger.full & owned
             self._paused = wanted
-        return wanted - paused, paused - wanted
+            self._came -= owned
+        return wanted - (paused - unsure), (paused | unsure) - wanted
 
     # --- offsets ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +128,7 @@ class Flight:
         """Partitions came."""
         with self._changed:
             self._ledger.assign(partitions)
+            self._came |= partitions
             self._moved(partitions)
 
     def revoked(self, partitions: Partitions) -> int:

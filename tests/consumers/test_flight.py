@@ -64,6 +64,14 @@ def test_a_partition_that_comes_anew_is_paused_again():
     assert flight.throttle(OURS, outage=True)[0] == {A}
 
 
+def test_a_partition_that_was_paused_before_it_was_told_of_is_not_left_so():
+    flight = a_flight()
+    assert flight.throttle(OURS, outage=True)[0] == OURS
+    flight.assigned(frozenset({A}))
+    assert flight.throttle(OURS, outage=False) == (frozenset(), OURS)
+    assert flight.throttle(OURS, outage=False) == (frozenset(), frozenset())
+
+
 def test_what_is_given_up_is_forgotten_unless_it_came_anew():
     flight = a_flight()
     flight.end(done(flight.accept(messages(0, 5, 6), 0.0)))
