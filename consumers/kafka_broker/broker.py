@@ -93,6 +93,9 @@ class KafkaBroker:
             "compression_type": "zstd",
             "linger_ms": 5,
             "max_block_ms": CALL_MS,
+            "bootstrap_timeout_ms": min(
+                CALL_MS, self._common["bootstrap_timeout_ms"]
+            ),  # a stop may have to wait for it
             "max_request_size": max_record_bytes,
             "delivery_timeout_ms": int(delivery_timeout_s * 1000),
             "allow_auto_create_topics": False,

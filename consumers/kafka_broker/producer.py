@@ -34,6 +34,7 @@ class RecordProducer:
         self._doubts: dict[str, Doubt] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-producer")
         self._client: Any = None
+        self._closing = False
 
     async def send(
         self,
@@ -61,10 +62,14 @@ class RecordProducer:
 
     def close(self) -> None:
         """End; what is not yet sent fails."""
+        self._closing = True  # each that waits for the thread might wait for the broker, one after another
         self._thread.submit(lambda: self._discard(self._client))
         self._thread.shutdown(wait=True)
 
     def _send(self, topic: str, fields: dict[str, Any], sent: Future[None]) -> None:
+        if self._closing:
+            sent.set_exception(BrokerUnavailable("sending: this producer is being closed"))
+            return
         try:
             if self._client is None:
                 self._client = made(KafkaProducer, **self._config)
