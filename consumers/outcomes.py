@@ -68,7 +68,7 @@ class NoteOutcome:
 class NoteFailed(Exception):
     """An error together with the document it befell, which the error itself doesn't know."""
 
-    def __init__(self, error: Exception, document: str | None = None, key: str | None = None) -> None:
+    def __init__(self, error: BaseException, document: str | None = None, key: str | None = None) -> None:
         super().__init__(type(error).__name__)
         self.error = error
         self.document = document

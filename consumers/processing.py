@@ -105,7 +105,9 @@ class Processor:
                 began = time.perf_counter()
                 try:
                     await self._worker.handle(record.message)
-                except Exception as error:  # noqa: BLE001 - every error has a policy, and a bug's is the dead letter
+                except BaseException as error:  # every error has a policy, and a bug's is the dead letter
+                    if _ends_us(error):
+                        raise
                     failure = error if isinstance(error, NoteFailed) else NoteFailed(error)
                 else:
                     self._burst.finished(dead=False)
@@ -204,7 +206,7 @@ class Processor:
             else:
                 return True
 
-    async def _back_off(self, record: Record, error: Exception, tries: Tries) -> None:
+    async def _back_off(self, record: Record, error: BaseException, tries: Tries) -> None:
         """Wait until it is time to try again, or the record is abandoned."""
         wait, patient = tries.wait_s(error, self._options), tries.attempts < self._options.outage_after
         message, level = record.message, logging.INFO if patient else logging.WARNING
@@ -242,13 +244,25 @@ async def _first(*works: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
+def _ends_us(error: BaseException) -> bool:
+    """Whether it is meant for the task or the program, and not for the record.
+
+    A cancellation that nobody asked for is a library's fault, and so is a panic of native code: neither may leave a
+    record undone for ever.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
+
+
 def _trace(message: Message) -> Mapping[str, str]:
     """The trace headers of a record, as far as they are text."""
     found = ((name, value) for name, value in message.headers if name in TRACE_HEADERS and value)
     return {name: value.decode("ascii", "replace") for name, value in found}
 
 
-def _log_condemned(message: Message, stage: str, error: Exception) -> None:
+def _log_condemned(message: Message, stage: str, error: BaseException) -> None:
     """Where and by which class; for a bug also the line of code. Never the text."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

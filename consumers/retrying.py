@@ -57,7 +57,7 @@ class Tries:
     own: int = 0
     worked: dict[str, int] | None = None
 
-    def failed(self, error: Exception, dependencies: Collection[Dependency]) -> None:
+    def failed(self, error: BaseException, dependencies: Collection[Dependency]) -> None:
         """An attempt failed with an error that is to be tried again. Whose fault it was: see RetryOptions."""
         worked = {dependency.name: dependency.worked() for dependency in dependencies}
         at = next((d.name for d in dependencies if isinstance(error, d.errors)), None)
@@ -66,7 +66,7 @@ class Tries:
             self.own += 1
         self.worked = worked
 
-    def wait_s(self, error: Exception, options: RetryOptions) -> float:
+    def wait_s(self, error: BaseException, options: RetryOptions) -> float:
         """How long to wait for the next attempt, in seconds."""
         wait = min(options.max_s, options.initial_s * 2.0 ** min(self.waits, 30))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the attempts; no secret hangs on it

@@ -34,7 +34,7 @@ class Worker:
 
     stage = "test"
 
-    def __init__(self, *errors: Exception) -> None:
+    def __init__(self, *errors: BaseException) -> None:
         self.errors = list(errors)
         self.times: list[float] = []
 
@@ -50,7 +50,7 @@ def a_record(offset: int, key: bytes = b"k") -> Record:
 
 
 class Bench:
-    def __init__(self, *errors: Exception, **options: float) -> None:
+    def __init__(self, *errors: BaseException, **options: float) -> None:
         self.broker = MemoryBroker()
         self.broker.create_topics({"dead": 1})
         self.worker = Worker(*errors)
@@ -114,6 +114,38 @@ async def test_who_is_on_call_can_find_the_record_that_is_stuck(caplog: pytest.L
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert "t[0]@0 waits: FhirConflict, attempt 3" in caplog.text
     assert "said by the server" not in caplog.text
+
+
+class Panic(BaseException):
+    """As native code raises one."""
+
+
+@pytest.mark.parametrize("stray", [asyncio.CancelledError, Panic])
+async def test_what_no_exception_should_be_is_a_dead_letter_and_not_a_record_undone_for_ever(stray, caplog):
+    bench = Bench(stray("Mrs. Jones"))
+    assert await bench.process() is State.DONE
+    assert [outcome.detail for outcome in bench.outcomes] == [stray.__name__]
+    assert "Mrs. Jones" not in caplog.text
+
+
+async def test_what_is_meant_for_the_task_or_the_program_ends_it_and_leaves_the_record_undone(monkeypatch):
+    bench, began = Bench(), asyncio.Event()
+
+    async def for_ever(_: Message) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.worker, "handle", for_ever)
+    task = asyncio.create_task(bench.process())
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.record.state is State.RUNNING
+    bench = Bench(SystemExit())
+    with pytest.raises(SystemExit):
+        await bench.processor.process(bench.record)
+    assert bench.record.state is State.RUNNING
 
 
 async def test_an_abandoned_record_is_dropped_before_it_begins():
