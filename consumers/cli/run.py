@@ -69,7 +69,7 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         )
         report = _report(metrics)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
-        health = stack.enter_context(HealthServer(settings.health, loops, metrics))
+        health = stack.enter_context(HealthServer(settings.health, loops, metrics, until_end=until_end))
 
         def stop_all() -> None:
             health.stopping()

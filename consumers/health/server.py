@@ -48,11 +48,15 @@ class Viewed(Protocol):
 class HealthServer:
     """Serves from ``with`` to its end; with ``health.port`` none it serves nothing. Raises SettingsError.
 
+    ``until_end``: a loop that has ended has done its part, while another goes on.
     ``port`` and ``url`` are where it listens, and None while it doesn't.
     """
 
-    def __init__(self, settings: HealthSettings, loops: Sequence[Viewed], metrics: Metrics) -> None:
+    def __init__(
+        self, settings: HealthSettings, loops: Sequence[Viewed], metrics: Metrics, *, until_end: bool = False
+    ) -> None:
         self._settings = settings
+        self._until_end = until_end
         self._loops = tuple(loops)
         self._metrics = metrics
         self._collector = LoopCollector(self._views)
@@ -138,7 +142,7 @@ class HealthServer:
         """Why a loop is not alive. One that has not polled yet is starting."""
         most = self._settings.stuck_after_seconds
         if not view.running:
-            return None if self._stopping else "the loop has ended"
+            return None if self._stopping or self._until_end else "the loop has ended"
         if math.isfinite(view.polled_s) and view.polled_s > most:
             return f"the consumer's thread has not come round for {view.polled_s:.0f} s"
         if math.isfinite(view.heartbeat_s) and view.heartbeat_s > most:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from consumers.health import HealthServer, Status
+from consumers.health import HealthServer, Status, Viewed
 from consumers.monitor import LoopView, Waiting
 from medie_fhir.errors import Policy, SettingsError
 from medie_fhir.metrics import Metrics
@@ -88,6 +88,15 @@ def test_while_it_stops_it_is_not_ready_and_a_loop_that_has_ended_is_no_fault(se
     server.stopping()
     assert get(server, "/livez").status_code == 200
     assert get(server, "/readyz").json()["why"] == ["it is stopping"]
+
+
+def test_until_the_end_a_loop_that_has_ended_before_the_other_is_no_fault(
+    view: LoopView, shown: Callable[[LoopView], Viewed], metrics: Metrics
+) -> None:
+    loops = [shown(replace(view, running=False)), shown(replace(view, stage="publish"))]
+    with HealthServer(HealthSettings(port=0), loops, metrics, until_end=True) as server:
+        assert get(server, "/livez").status_code == 200
+        assert get(server, "/readyz").status_code == 200
 
 
 def test_the_status_is_everything_that_the_loops_show_and_that_was_counted(
