@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unreadable
 
@@ -273,8 +274,15 @@ def load_settings(file: Path | None = None) -> Settings:
     except Unreadable as error:  # its text names the part of the settings, and not the value
         raise SettingsError(f"{error}: lists and mappings are written as JSON in the environment") from None
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        faults = [f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(faults)) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    """What is wrong with a setting, in this program's words where pydantic's are about Python."""
+    if fault["type"] == "extra_forbidden":
+        return "no such setting (see docs/settings.md)"
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _refuse_unknown_variables() -> None:

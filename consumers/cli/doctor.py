@@ -13,7 +13,7 @@ from rich.table import Table
 
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
-from medie_fhir.errors import MedieError, ModelRefused
+from medie_fhir.errors import MedieError, ModelRefused, Policy
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, open_model, open_source, open_target
 
@@ -22,6 +22,7 @@ __all__ = ["doctor"]
 _CONFIGURATION_IS_WRONG = 1
 _NOT_REACHABLE = 3
 _PATIENCE_S = 5.0
+_ANSWER_S = 15.0  # for what a person waits for; the consumers' own patience is minutes
 
 
 def doctor(
@@ -54,12 +55,34 @@ async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
         "adapter": _adapter,
     }
     results = []
+    hasty = _hasty(settings)
     for name, check in checks.items():
         try:
-            results.append((name, True, await check(settings)))
+            results.append((name, True, await check(hasty)))
         except MedieError as error:
-            results.append((name, False, f"{type(error).__name__}: {error}"))
+            results.append((name, False, f"{type(error).__name__}: {error}{_advice(name, error, settings)}"))
     return results
+
+
+def _hasty(settings: Settings) -> Settings:
+    """The same, but asked once and not for long: a server that hangs is told, and not waited for in silence."""
+    fhir = {"timeout_seconds": min(settings.fhir.timeout_seconds, _ANSWER_S), "attempts": 1}
+    model = {"timeout_seconds": min(settings.model.timeout_seconds, _ANSWER_S)}
+    return settings.model_copy(
+        update={"fhir": settings.fhir.model_copy(update=fhir), "model": settings.model.model_copy(update=model)}
+    )
+
+
+def _advice(name: str, error: MedieError, settings: Settings) -> str:
+    """Where it was asked and what to look at, where a server gave no answer of use."""
+    where = {
+        "fhir server": ("fhir.base_url", settings.fhir.base_url),
+        "source server": ("fhir.source_base_url", settings.fhir.source_base_url),
+        "model": ("model.base_url", settings.model.base_url),
+        "adapter": ("model.base_url", settings.model.base_url),
+    }
+    setting, url = where.get(name, ("", None))
+    return f". Is it up, and {setting} right: {url}?" if url and error.policy is Policy.RETRY else ""
 
 
 async def _mapping(settings: Settings) -> str:
