@@ -110,9 +110,11 @@ def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("command", choices=["up", "down", "show"])
-    parser.add_argument("--dir", type=Path, default=CACHE / "stack")
-    parser.add_argument("--kafka-port", type=int, default=19092)
-    parser.add_argument("--fhir-port", type=int, default=18080)
+    parser.add_argument(
+        "--dir", type=Path, default=CACHE / "stack", help="data, logs, process ids; default: %(default)s"
+    )
+    parser.add_argument("--kafka-port", type=int, default=19092, help="default: %(default)s")
+    parser.add_argument("--fhir-port", type=int, default=18080, help="default: %(default)s")
     parser.add_argument("--wipe", action="store_true", help="with down: delete the data too")
     given = parser.parse_args()
     kafka = LocalKafka(given.dir / "kafka", given.kafka_port)
