@@ -51,6 +51,7 @@ class Circuit:
         self._open_since: float | None = None
         self._asking: asyncio.Task[bool] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._ended = False
 
     @property
     def open(self) -> bool:
@@ -81,6 +82,7 @@ class Circuit:
 
     async def aclose(self) -> None:
         """End the probes."""
+        self._ended = True
         tasks = [task for task in (self._asking, self._watch) if task is not None]
         for task in tasks:
             task.cancel()
@@ -104,7 +106,9 @@ class Circuit:
             await self.dependency.probe()
         except MedieError as error:
             return error.policy is not Policy.RETRY
-        except Exception as error:  # noqa: BLE001 - a fault in a probe must not end the stream
+        except (Exception, asyncio.CancelledError) as error:  # a fault in a probe must not end the stream
+            if self._ended and isinstance(error, asyncio.CancelledError):
+                raise
             log.error("asking %s failed with %s", self.dependency.name, type(error).__name__)  # noqa: TRY400
         return True
 

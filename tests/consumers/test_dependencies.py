@@ -17,7 +17,7 @@ class Server:
     """Fails with this error, if any, when it is asked."""
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.asked = 0
 
     async def probe(self) -> None:
@@ -42,6 +42,19 @@ async def test_a_dependency_that_answers_leaves_the_circuit_closed(server: Serve
     assert server.asked == 1
     assert circuit.waiting is None
     await circuit.closed()
+
+
+async def test_a_cancellation_that_nobody_asked_for_neither_opens_a_circuit_nor_leaves_it_open(
+    server: Server, circuit: Circuit
+):
+    server.error = asyncio.CancelledError()
+    await circuit.doubt()
+    assert circuit.waiting is None
+    server.error = FhirUnavailable("503")
+    await circuit.doubt()
+    server.error = asyncio.CancelledError()
+    async with asyncio.timeout(5):
+        await circuit.closed()
 
 
 async def test_an_outage_lasts_until_the_dependency_answers(server: Server, circuit: Circuit):
