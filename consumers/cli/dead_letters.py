@@ -47,6 +47,8 @@ def list_letters(
         return
     show_table(shown, letters.settled, with_state=with_settled)
     out.print(counts(found, letters.settled), highlight=False)
+    if not found and (others := letters.selected(Selection())):
+        err.print(f"none fits what is given; of those read, {counts(others, letters.settled)}", highlight=False)
 
 
 @app.command()

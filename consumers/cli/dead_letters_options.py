@@ -38,6 +38,8 @@ def selection(
     now = datetime.now(UTC)
     if document is not None and not re.fullmatch(r"[0-9a-f]{16}", document):
         raise typer.BadParameter("a document's hash is 16 hex digits", param_hint="--document")
+    if stage not in {None, "extract", "publish"}:
+        raise typer.BadParameter("a stage is extract or publish", param_hint="--stage")
     if reference is not None:
         if document is not None:
             raise typer.BadParameter("give --document or --reference, not both", param_hint="--reference")
