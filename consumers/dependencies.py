@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from consumers.monitor import Waiting
 from medie_fhir.errors import MedieError, Policy
@@ -20,6 +21,8 @@ from medie_fhir.errors import MedieError, Policy
 __all__ = ["Circuit", "Circuits", "Dependency"]
 
 log = logging.getLogger(__name__)
+
+_PROBE_S: Final = 15.0  # a server that hangs is as good as away
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,10 @@ class Circuit:
     async def _answers(self) -> bool:
         """Whether it is there. An answer that a person must act on is an answer: the next record will meet it."""
         try:
-            await self.dependency.probe()
+            async with asyncio.timeout(_PROBE_S):
+                await self.dependency.probe()
+        except TimeoutError:
+            return False
         except MedieError as error:
             return error.policy is not Policy.RETRY
         except (Exception, asyncio.CancelledError) as error:  # a fault in a probe must not end the stream

@@ -29,6 +29,7 @@ from consumers.lifecycle import Record
 from consumers.monitor import LoopView
 from consumers.outcomes import Report
 from consumers.processing import Processor, Worker
+from consumers.reach import Reach
 from consumers.retrying import RetryOptions
 from medie_fhir.errors import BrokerUnavailable, FhirConflict
 from medie_fhir.telemetry import Telemetry
@@ -102,6 +103,7 @@ class Loop:
         )
         # The consumer's thread's own:
         self._committed_at = monotonic()
+        self._reach = Reach(consumer, self._stage, monotonic)
         self._ends: dict[TopicPartition, int] = {}
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
@@ -164,7 +166,7 @@ class Loop:
             running=self._running and not self._stopping.is_set(),
             struggling=self._processor.struggling,
             retries=self._processor.retries,
-            waiting=self._processor.waiting,
+            waiting=self._processor.waiting + self._reach.waiting,
         )
 
     # --- the consumer's thread --------------------------------------------------------------------------------------
@@ -209,11 +211,15 @@ class Loop:
             return self._consumer.poll(wait, flight.room)
         except BrokerUnavailable as error:
             log.warning("%s: polling failed with %s", self._stage, type(error).__name__)
+            self._reach.look()
             self._stopping.wait(options.idle_poll_s)
             return []
 
     def _commit_if_due(self) -> None:
         options, waited = self._options, self._now() - self._committed_at
+        if self._reach.away and waited >= options.commit_interval_s:
+            self._committed_at = self._now()
+            self._reach.look()
         idle = waited >= options.idle_commit_s
         if waited >= options.commit_interval_s or self._flight.completed >= options.commit_every:
             self._commit(again=idle)
@@ -227,6 +233,8 @@ class Loop:
             self._consumer.commit(offsets)
         except BrokerUnavailable as error:
             self._flight.watched.commit_failures += 1
+            if not self._stopping.is_set():
+                self._reach.look()
             log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
             return False
         finally:

@@ -113,7 +113,7 @@ class Processor:
                     self._burst.finished(dead=False)
                     record.move(State.DONE)
                     return
-                tries = tries or Tries()
+                tries = tries or Tries(began)
                 if await self._failed(record, failure, tries, began):
                     return
             record.move(State.DROPPED)
@@ -133,7 +133,8 @@ class Processor:
             return True
         self._retries += 1
         record.move(State.BACKING_OFF)
-        if tries.attempts >= self._options.outage_after:
+        struggled = time.perf_counter() - tries.began >= self._options.outage_after_s
+        if struggled or tries.attempts >= self._options.outage_after:
             self._struggling.add(record)
             if (circuit := self._circuits.of(failure.error)) is not None:
                 await self._ask(circuit, record)
@@ -187,7 +188,7 @@ class Processor:
             )
         self._burst.finished(dead=True)
         _log_condemned(message, self._worker.stage, error)
-        tries = Tries()
+        tries = Tries(time.perf_counter())
         while True:
             tries.attempts += 1
             try:

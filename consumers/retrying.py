@@ -23,9 +23,10 @@ class RetryOptions:
     A server's Retry-After makes a wait longer, up to ``longest_retry_after_s``: a date that is years away, or a wrong
     clock, must not hold a partition for ever.
 
-    After ``outage_after`` failures the dependency itself is asked; where it is away, nothing more is begun until it
-    answers, however long that takes. A record that fails ``max_attempts`` times while its dependency does the work of
-    others is at fault itself, and becomes a dead letter; what is throttled never does.
+    After ``outage_after`` failures, or one that comes ``outage_after_s`` after the record began, the dependency itself
+    is asked; where it is away, nothing more is begun until it answers, however long that takes. A record that fails
+    ``max_attempts`` times while its dependency does the work of others is at fault itself, and becomes a dead letter;
+    what is throttled never does.
 
     So many dead letters among the last 100 records (``dead_letter_burst``, 0 for no limit) stop the loop.
 
@@ -37,6 +38,7 @@ class RetryOptions:
     max_s: float = 30.0
     longest_retry_after_s: float = 600.0
     outage_after: int = 5
+    outage_after_s: float = 30.0
     max_attempts: int = 20
     dead_letter_burst: int = 50
     probe_s: float = 1.0
@@ -48,10 +50,11 @@ class RetryOptions:
 class Tries:
     """How it went with one record.
 
-    ``waits`` are those since the last outage, ``own`` the failures that are its own, ``worked`` what its dependencies
-    had done at its last failure.
+    ``began`` is when its first attempt did (of ``time.perf_counter``). ``waits`` are those since the last outage, ``own``
+    the failures that are its own, ``worked`` what its dependencies had done at its last failure.
     """
 
+    began: float = 0.0
     attempts: int = 0
     waits: int = 0
     own: int = 0

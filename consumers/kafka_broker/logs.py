@@ -16,6 +16,8 @@ __all__ = ["RateLimited", "tame"]
 
 _CLIENT: Final = "kafka"
 _SECONDS: Final = 30.0
+# Warnings that warn of nothing: of its own slowness on a busy machine, of a topic it has not looked at yet.
+_CHATTER: Final = ("kafka.net.selector", "kafka.coordinator.assignors")
 
 
 class RateLimited(logging.Handler):
@@ -50,5 +52,7 @@ def tame() -> None:
     if any(isinstance(handler, RateLimited) for handler in client.handlers):
         return
     client.setLevel(logging.WARNING)
+    for chatter in _CHATTER:
+        logging.getLogger(chatter).setLevel(logging.ERROR)
     client.propagate = False
     client.addHandler(RateLimited(logging.getLogger("consumers.kafka")))

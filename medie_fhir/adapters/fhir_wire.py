@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from medie_fhir.adapters.content_url import origin
 from medie_fhir.adapters.fhir_answers import error_of
@@ -36,7 +43,8 @@ _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.C
 class Patience:
     """How often and how long to try. Times are in seconds.
 
-    ``timeout`` bounds one attempt as a whole. ``attempts`` are all attempts, the first one included. Between them goes
+    ``timeout`` bounds one attempt as a whole, and no other begins after it: a server that hangs is told of after one.
+    ``attempts`` are all attempts, the first one included. Between them goes
     a random wait whose bound doubles from ``backoff``, or the server's Retry-After; none is over ``longest_wait``.
     """
 
@@ -129,7 +137,8 @@ class FhirWire:
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((FhirUnavailable, FhirThrottled, FhirConflict)),
-            stop=stop_after_attempt(self._patience.attempts if ask.repeatable else 1),
+            stop=stop_after_attempt(self._patience.attempts if ask.repeatable else 1)
+            | stop_after_delay(self._patience.timeout),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,

@@ -72,6 +72,19 @@ async def test_an_outage_lasts_until_the_dependency_answers(server: Server, circ
     assert circuit.waiting is None
 
 
+async def test_a_dependency_that_hangs_is_as_good_as_away(
+    server: Server, circuit: Circuit, monkeypatch: pytest.MonkeyPatch
+):
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("consumers.dependencies._PROBE_S", 0.01)
+    hanging = Circuit(Dependency("fhir", (FhirError,), hang, lambda: 0))
+    await hanging.doubt()
+    assert hanging.waiting is not None
+    await hanging.aclose()
+
+
 async def test_many_who_doubt_at_once_ask_once(server: Server, circuit: Circuit):
     await asyncio.gather(*(circuit.doubt() for _ in range(20)))
     assert server.asked == 1

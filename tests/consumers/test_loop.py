@@ -121,7 +121,7 @@ class Wrapped:
         self.commit_errors: list[Exception] = []
         self.poll_errors: list[BaseException] = []
         self.crash_when: Callable[[], bool] = lambda: False
-        self.closed = False
+        self.closed = self.away = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -147,6 +147,11 @@ class Wrapped:
             raise self.commit_errors.pop()
         self.inner.commit(offsets)
         self.commits.append(dict(offsets))
+
+    def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.away:
+            raise BrokerUnavailable("away")
+        return self.inner.end_offsets(partitions)
 
     def close(self) -> None:
         self.closed = True
@@ -432,6 +437,31 @@ async def test_a_failed_commit_is_made_again():
     rig.consumers[0].commit_errors = [BrokerUnavailable("rebalance")] * 3
     await finish(loop)
     assert rig.committed == 5
+
+
+async def test_a_broker_that_is_away_is_named_until_it_answers():
+    rig, worker = Rig(1), Worker()
+    loop = rig.loop(worker)
+    consumer = rig.consumers[0]
+    running = asyncio.create_task(loop.run())
+    await rig.until(lambda: bool(consumer.assignment()))
+    consumer.away = True
+    consumer.poll_errors = [BrokerUnavailable("away")]
+    await rig.until(lambda: [w.dependency for w in loop.view().waiting] == ["kafka"])
+    consumer.away = False
+    await rig.until(lambda: loop.view().waiting == ())
+    loop.stop()
+    await running
+
+
+async def test_a_commit_that_fails_in_a_rebalance_is_no_outage(caplog: pytest.LogCaptureFixture):
+    rig, worker = Rig(1), Worker()
+    rig.write(*numbered(5))
+    loop = rig.loop(worker)
+    rig.consumers[0].commit_errors = [BrokerUnavailable("rebalance")] * 3
+    await finish(loop)
+    assert loop.view().commit_failures == 3
+    assert "away" not in caplog.text
 
 
 async def test_a_poll_that_fails_is_made_again():

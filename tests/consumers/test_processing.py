@@ -183,6 +183,12 @@ async def test_it_is_an_outage_when_the_dependency_itself_does_not_answer():
     assert not bench.broker.records("dead")
 
 
+async def test_a_failure_that_took_long_is_asked_about_at_once():
+    bench = Bench(FhirUnavailable("no answer in time"), outage_after=100, outage_after_s=0.0)
+    await bench.process()
+    assert bench.probes == 1
+
+
 async def test_a_record_that_has_not_begun_waits_for_the_end_of_an_outage():
     bench = Bench(*[FhirUnavailable("503")] * 3, initial_s=0.001, outage_after=3)
     bench.away = True
