@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from consumers.broker import Headers, Message, Producer, Topics
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
-from medie_fhir.errors import EventError, NoteSkipped, Policy
+from medie_fhir.errors import DocumentError, EventError, MedieError, NoteSkipped, Policy
 from medie_fhir.model import ExtractionRecord, NoteEvent, Outcome
 from medie_fhir.telemetry import trace_headers
 
 __all__ = ["ExtractPipeline", "ExtractWorker"]
 
 
+class _About(TypedDict):
+    headers: Headers
+    timestamp_ms: int | None
+
+
 class ExtractPipeline(Protocol):
     """What the worker needs of the pipeline."""
+
+    def parse(
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        *,
+        headers: Headers = (),
+        timestamp_ms: int | None = None,
+    ) -> tuple[NoteEvent | EventError, ...]:
+        """What a record says happened, without asking anyone. Raises EventError."""
+        ...
 
     async def events(
         self,
@@ -24,7 +40,7 @@ class ExtractPipeline(Protocol):
         *,
         headers: Headers = (),
         timestamp_ms: int | None = None,
-    ) -> tuple[NoteEvent | EventError, ...]:
+    ) -> tuple[NoteEvent | EventError | DocumentError, ...]:
         """The events of a record's value; what is wrong with one entry of a Bundle stands in its place as a value.
 
         Raises EventError for a value that is no event at all.
@@ -53,14 +69,12 @@ class ExtractWorker:
         What is wrong with one event keeps no other from being read: the first such error is raised at the end, for the
         dead letter. An error to be tried again, or to stop at, is raised at once; all events then run again.
         """
-        events = await self._pipeline.events(
-            message.value, message.key, headers=message.headers, timestamp_ms=message.timestamp_ms
-        )
+        events = await self._events(message)
         failures: list[NoteFailed] = []
         outcomes: list[NoteOutcome] = []
         for event in events:
             began = time.perf_counter()
-            document = None if isinstance(event, EventError) else event.document
+            document = event.document if isinstance(event, NoteEvent) else None
             reference = document.reference if document else None
             verdict, detail = Verdict.REFUSED, None
             try:
@@ -86,8 +100,28 @@ class ExtractWorker:
         if failures:
             raise failures[0]
 
-    async def _extract(self, event: NoteEvent | EventError) -> tuple[Verdict, str | None]:
-        if isinstance(event, EventError):
+    async def _events(self, message: Message) -> tuple[NoteEvent | EventError | DocumentError, ...]:
+        """The record's events. Where it is but a reference to what can't be had, the failure knows the document."""
+        said = (message.value, message.key)
+        about: _About = {"headers": message.headers, "timestamp_ms": message.timestamp_ms}
+        try:
+            return await self._pipeline.events(*said, **about)
+        except MedieError as error:
+            if named := self._named(said, about):
+                raise NoteFailed(error, *named) from None
+            raise
+
+    def _named(self, said: tuple[bytes | None, bytes | None], about: _About) -> tuple[str, str] | tuple[()]:
+        """Reference and key of the one document that a record is about, where it names one."""
+        try:
+            events = self._pipeline.parse(*said, **about)
+        except EventError:
+            return ()
+        alone = events[0] if len(events) == 1 else None
+        return (alone.document.reference, alone.document.key) if isinstance(alone, NoteEvent) else ()
+
+    async def _extract(self, event: NoteEvent | EventError | DocumentError) -> tuple[Verdict, str | None]:
+        if not isinstance(event, NoteEvent):
             raise event
         record = await self._pipeline.extract(event)
         await self._producer.send(

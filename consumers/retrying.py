@@ -50,8 +50,8 @@ class RetryOptions:
 class Tries:
     """How it went with one record.
 
-    ``began`` is when its first attempt did (of ``time.perf_counter``). ``waits`` are those since the last outage, ``own``
-    the failures that are its own, ``worked`` what its dependencies had done at its last failure.
+    ``began`` is when its first attempt did (of ``time.perf_counter``). ``waits`` are those since the last outage,
+    ``own`` the failures that are its own, ``worked`` what its dependencies had done at its last failure.
     """
 
     began: float = 0.0

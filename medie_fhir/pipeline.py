@@ -137,7 +137,7 @@ class Pipeline:
         *,
         headers: Headers = (),
         timestamp_ms: int | None = None,
-    ) -> tuple[NoteEvent | EventError, ...]:
+    ) -> tuple[NoteEvent | EventError | DocumentError, ...]:
         """What a Kafka record says happened; a bare reference is read from the source server.
 
         Where a record holds several events, a document that can't be had is an error in its place. Raises EventError,
@@ -227,7 +227,9 @@ class Pipeline:
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    async def _dereferenced(self, event: NoteEvent | EventError, *, alone: bool) -> tuple[NoteEvent | EventError, ...]:
+    async def _dereferenced(
+        self, event: NoteEvent | EventError, *, alone: bool
+    ) -> tuple[NoteEvent | EventError | DocumentError, ...]:
         if isinstance(event, EventError) or event.kind is not EventKind.REFERENCE:
             return (event,)
         try:
@@ -237,7 +239,7 @@ class Pipeline:
         except (EventError, DocumentError) as error:
             if alone:
                 raise
-            return (error if isinstance(error, EventError) else EventError(f"{type(error).__name__}: {error}"),)
+            return (error,)
         return events
 
     async def _read(self, note: NoteText) -> tuple[Reading, Produced]:

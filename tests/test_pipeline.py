@@ -15,7 +15,6 @@ from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import (
     BrokenBase64,
     ContentNotFound,
-    EventError,
     FhirConflict,
     FhirRejected,
     ModelOutputError,
@@ -308,8 +307,7 @@ async def test_a_document_that_is_not_there_keeps_no_other_of_its_record_from_be
     lost = {"request": {"method": "PUT", "url": "DocumentReference/nowhere"}}
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": [lost, {"resource": json.loads(event(LUNG))}]}
     error, note = await pipeline.events(json.dumps(bundle).encode())
-    assert isinstance(error, EventError)
-    assert "ContentNotFound" in str(error)
+    assert isinstance(error, ContentNotFound)
     assert isinstance(note, NoteEvent)
 
 

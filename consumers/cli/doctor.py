@@ -30,6 +30,7 @@ def doctor(
 ) -> None:
     """Check Kafka, the FHIR server, the model, the mapping: reachable, version, fit, and what to do."""
     settings = settings_of(config)
+    KafkaBroker.of(settings.kafka)  # settings that contradict each other are wrong use, here as in `run`
     logging.disable()  # each check has its own line, which says it all
     results = run_async(_all(settings))
     if as_json:

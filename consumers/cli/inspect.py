@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.document import check_url, choose, inline
-from medie_fhir.errors import EventError, MedieError, NoteSkipped, Policy
+from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.event import Headers
 from medie_fhir.model import EventKind, Json, NoteEvent, RetractionReason
 from medie_fhir.pipeline import Pipeline
@@ -91,11 +91,11 @@ def _what(line: Json) -> str:
     return "; ".join(filter(None, (read, why, replaced)))
 
 
-def _is_replaced(event: NoteEvent | EventError) -> bool:
+def _is_replaced(event: NoteEvent | MedieError) -> bool:
     return isinstance(event, NoteEvent) and event.reason is RetractionReason.REPLACED
 
 
-def _replaces(events: Sequence[NoteEvent | EventError], event: NoteEvent | EventError) -> Json:
+def _replaces(events: Sequence[NoteEvent | MedieError], event: NoteEvent | MedieError) -> Json:
     """The documents that an event's own document takes the place of: they come right behind it."""
     behind = itertools.takewhile(_is_replaced, events[events.index(event) + 1 :])
     replaced = [e.document.reference for e in behind if isinstance(e, NoteEvent)]
@@ -109,8 +109,8 @@ def _read(file: Path) -> bytes:
         raise typer.BadParameter(f"{file}: {error.strerror}") from None
 
 
-async def _outcome(pipeline: Pipeline, event: NoteEvent | EventError, hosts: frozenset[str], *, fetch: bool) -> Json:
-    if isinstance(event, EventError):
+async def _outcome(pipeline: Pipeline, event: NoteEvent | MedieError, hosts: frozenset[str], *, fetch: bool) -> Json:
+    if not isinstance(event, NoteEvent):
         return _failure(event)
     document = {"document": event.document.reference}
     if event.kind is EventKind.RETRACTION:

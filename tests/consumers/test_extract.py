@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict
 from medie_fhir.errors import (
     BrokerRefused,
+    ContentNotFound,
     EventError,
     FhirUnauthorized,
     HashMismatch,
@@ -67,7 +69,14 @@ class WordPipeline:
         if value == b"{":
             raise NotJson("not JSON")
         assert timestamp_ms == 7
+        if value.startswith(b"absent"):
+            raise ContentNotFound("no such document")
         return tuple(NoSubject("no subject") if word == "bad" else _event(word) for word in value.decode().split())
+
+    def parse(self, value: bytes | None, key: bytes | None = None, **about: Any) -> tuple[NoteEvent | EventError, ...]:
+        if value == b"{":
+            raise NotJson("not JSON")
+        return tuple(_event(word) for word in (value or key or b"").decode().split())
 
     async def extract(self, event: NoteEvent) -> ExtractionRecord:
         word = event.document.reference.removeprefix("DocumentReference/")
@@ -185,3 +194,17 @@ async def test_a_record_that_cannot_be_written_is_not_told_as_accepted():
         await desk.handle(b"a")
     assert isinstance(failed.value.error, BrokerRefused)
     assert desk.told == []
+
+
+async def test_a_reference_to_what_cannot_be_had_fails_with_the_document_it_names():
+    desk = Desk()
+    with pytest.raises(NoteFailed) as failed:
+        await desk.handle(b"absent")
+    assert isinstance(failed.value.error, ContentNotFound)
+    assert (failed.value.document, failed.value.key) == ("DocumentReference/absent", "lab|DocumentReference/absent")
+
+
+async def test_several_references_of_which_one_cannot_be_had_name_none():
+    desk = Desk()
+    with pytest.raises(ContentNotFound):
+        await desk.handle(b"absent other")
