@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["CACHE", "LEAN", "Jvm", "JvmError", "class_path", "fingerprint", "missing_programs", "run"]
+__all__ = ["CACHE", "LEAN", "Jvm", "JvmError", "LocalServer", "class_path", "fingerprint", "missing_programs", "run"]
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medie-fhir"
 LEAN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # starts in half the time, in half the memory
@@ -136,3 +136,37 @@ class Jvm:
         if self._process is not None:
             return self._process.poll() is None  # and lays a child that has ended to rest
         return self.pid is not None
+
+
+class LocalServer:
+    """A server of one Jvm, whose data, log and process id lie in ``directory``."""
+
+    def __init__(self, name: str, directory: Path, mark: str) -> None:
+        self.directory = directory
+        self._jvm = Jvm(name, directory, mark)
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, or None: a process id that has gone to another program counts for nothing."""
+        return self._jvm.pid
+
+    def stop(self, wait_s: float = 30.0) -> None:
+        """Stop it in good order, or by force after ``wait_s``."""
+        self._jvm.stop(wait_s)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._jvm.kill()
+
+    def pause(self) -> None:
+        """Freeze it, as a full disk or a swapping host would: connections are taken, and nothing is answered."""
+        self._jvm.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Thaw it."""
+        self._jvm.signal(signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Stop it and delete its data."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import socket
 import sys
 import urllib.error
@@ -23,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # a script, and no package: its neighbour must be found from anywhere
 
-from jvm import CACHE, LEAN, Jvm, JvmError, class_path, fingerprint, missing_programs, run  # noqa: E402
+from jvm import CACHE, LEAN, JvmError, LocalServer, class_path, fingerprint, missing_programs, run  # noqa: E402
 
 KEPT = CACHE / "fhir"
 
@@ -48,26 +47,20 @@ def compiled(jars: str) -> Path:
     return folder
 
 
-class LocalFhir:
+class LocalFhir(LocalServer):
     """One server, whose database, log and process id lie in ``directory``."""
 
     def __init__(self, directory: Path, port: int = 18080, heap: str = "768m") -> None:
-        self.directory = directory.resolve()
+        data = str(directory.resolve() / "data")
+        super().__init__("fhir", directory.resolve(), mark=data)
         self.port = port
         self.heap = heap
-        data = str(self.directory / "data")
         self._arguments = ("FhirServer", str(port), data)
-        self._jvm = Jvm("fhir", self.directory, mark=data)
 
     @property
     def address(self) -> str:
         """The base URL."""
         return f"http://127.0.0.1:{self.port}/fhir"
-
-    @property
-    def pid(self) -> int | None:
-        """The running process, or None."""
-        return self._jvm.pid
 
     def start(self, wait_s: float = 180.0) -> None:
         """Start it, and return when it answers. Starting a running one does nothing."""
@@ -80,27 +73,6 @@ class LocalFhir:
         jars = class_path(HERE / "pom.xml", KEPT)
         classes = os.pathsep.join((str(compiled(jars)), jars))
         self._jvm.start((f"-Xmx{self.heap}", *LEAN, "-cp", classes, *self._arguments), self._answers, wait_s)
-
-    def stop(self, wait_s: float = 30.0) -> None:
-        """Stop it in good order, or by force after ``wait_s``."""
-        self._jvm.stop(wait_s)
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self._jvm.kill()
-
-    def pause(self) -> None:
-        """Freeze it: connections are taken, and nothing is answered."""
-        self._jvm.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Thaw it."""
-        self._jvm.signal(signal.SIGCONT)
-
-    def wipe(self) -> None:
-        """Stop it and delete its data."""
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _answers(self) -> bool:
         """Whether it says what it can do; the first such answer takes HAPI some seconds, the next ones none."""

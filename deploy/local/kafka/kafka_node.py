@@ -6,15 +6,13 @@ The class path is resolved once and kept in ``~/.cache/medie-fhir/kafka``.
 from __future__ import annotations
 
 import base64
-import shutil
-import signal
 import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from jvm import CACHE, LEAN, Jvm, JvmError, class_path, missing_programs, run
+from jvm import CACHE, LEAN, JvmError, LocalServer, class_path, missing_programs, run
 
 __all__ = ["KEPT", "LocalKafka", "LocalKafkaError", "lacking", "random_uuid"]
 
@@ -31,7 +29,7 @@ def lacking() -> list[str]:
     return missing_programs("java", "mvn")
 
 
-class LocalKafka:
+class LocalKafka(LocalServer):
     """One broker, whose data, log and process id lie in ``directory``. ``port + 1`` is its controller's.
 
     ``extra`` overrides server.properties key by key (``{port}``, ``{controller_port}`` and ``{data}`` are filled in) at
@@ -46,14 +44,13 @@ class LocalKafka:
         extra: Mapping[str, str] = MappingProxyType({}),
         format_args: Sequence[str] = (),
     ) -> None:
-        self.directory = directory.resolve()
+        self._config = directory.resolve() / "server.properties"
+        super().__init__("kafka", directory.resolve(), mark=str(self._config))
         self.port = port
         self.heap = heap
         self.extra = extra
         self.format_args = format_args
-        self._config = self.directory / "server.properties"
         self._data = self.directory / "data"
-        self._jvm = Jvm("kafka", self.directory, str(self._config))
 
     @property
     def address(self) -> str:
@@ -64,11 +61,6 @@ class LocalKafka:
     def nodes(self) -> list[LocalKafka]:
         """Itself: one of one."""
         return [self]
-
-    @property
-    def pid(self) -> int | None:
-        """The running process, or None: a process id that has gone to another program counts for nothing."""
-        return self._jvm.pid
 
     def start(self, wait_s: float = 60.0) -> None:
         """Start it, and return when it answers. Starting a running one does nothing."""
@@ -95,27 +87,6 @@ class LocalKafka:
     def await_answer(self, wait_s: float = 60.0) -> None:
         """Return when it answers: a KRaft broker opens its port only when it can serve."""
         self._jvm.await_answer(lambda: _answers(self.port), wait_s)
-
-    def stop(self, wait_s: float = 30.0) -> None:
-        """Stop it in good order, or by force after ``wait_s``."""
-        self._jvm.stop(wait_s)
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self._jvm.kill()
-
-    def pause(self) -> None:
-        """Freeze it, as a full disk or a swapping host would."""
-        self._jvm.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Thaw it."""
-        self._jvm.signal(signal.SIGCONT)
-
-    def wipe(self) -> None:
-        """Stop it and delete its data."""
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _properties(self) -> str:
         places = {"{port}": str(self.port), "{controller_port}": str(self.port + 1), "{data}": str(self._data)}
