@@ -110,7 +110,7 @@ class Processor:
                         raise
                     failure = error if isinstance(error, NoteFailed) else NoteFailed(error)
                 else:
-                    self._burst.finished(dead=False)
+                    self._burst.finished(False)
                     record.move(State.DONE)
                     return
                 tries = tries or Tries(began)
@@ -157,7 +157,7 @@ class Processor:
             record.move(State.DROPPED)
             raise error
         if policy_of(error) is Policy.SKIP:
-            self._burst.finished(dead=False)
+            self._burst.finished(False)
             verdict, detail = Verdict.SKIPPED, error.reason if isinstance(error, NoteSkipped) else type(error).__name__
         else:
             record.move(State.CONDEMNED)
@@ -186,7 +186,7 @@ class Processor:
                 f" dead letters, and the next would by {type(error).__name__}: nothing more is taken. Look at them with"
                 " `medie-fhir dead-letters list --since 1h`, mend the release, setting or sender, and start again"
             )
-        self._burst.finished(dead=True)
+        self._burst.finished(True)
         _log_condemned(message, self._worker.stage, error)
         tries = Tries(time.perf_counter())
         while True:

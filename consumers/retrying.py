@@ -84,10 +84,8 @@ class Burst:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._recent: deque[bool] = deque(maxlen=_WINDOW)
-
-    def finished(self, *, dead: bool) -> None:
-        """A record is finished."""
-        self._recent.append(dead)
+        self.finished = self._recent.append
+        """A record is finished; whether as a dead letter."""
 
     @property
     def records(self) -> int:

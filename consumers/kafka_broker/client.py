@@ -36,9 +36,8 @@ def made(kind: Callable[..., Any], **config: Any) -> Any:
 def message_of(record: Any) -> Message:
     """A record as it was read."""
     headers = tuple([(str(name), value) for name, value in record.headers]) if record.headers else ()
-    return Message(
-        record.topic, record.partition, record.offset, record.key, record.value, headers, record.timestamp or 0
-    )
+    fields = (record.topic, record.partition, record.offset, record.key, record.value, headers, record.timestamp or 0)
+    return tuple.__new__(Message, fields)  # as Message(*fields) in half the time: it is done for each record
 
 
 def partitions_of(partitions: Iterable[Any]) -> frozenset[TopicPartition]:

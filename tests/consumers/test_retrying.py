@@ -51,12 +51,12 @@ def test_a_wait_is_within_its_bounds_and_no_shorter_than_the_server_asks(waits: 
 def test_a_burst_looks_at_the_last_hundred_records():
     burst = Burst(50)
     for number in range(98):
-        burst.finished(dead=number % 2 == 0)
+        burst.finished(number % 2 == 0)
     assert not burst.over
-    burst.finished(dead=True)
+    burst.finished(True)
     assert burst.over
     for _ in range(3):
-        burst.finished(dead=False)
+        burst.finished(False)
     assert not burst.over
     assert burst.records == 100
 
@@ -64,5 +64,5 @@ def test_a_burst_looks_at_the_last_hundred_records():
 def test_no_limit_is_no_limit():
     burst = Burst(0)
     for _ in range(200):
-        burst.finished(dead=True)
+        burst.finished(True)
     assert not burst.over
