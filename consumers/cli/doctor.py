@@ -32,7 +32,10 @@ def doctor(
     settings = settings_of(config)
     KafkaBroker.of(settings.kafka)  # settings that contradict each other are wrong use, here as in `run`
     logging.disable()  # each check has its own line, which says it all
-    results = run_async(_all(settings))
+    try:
+        results = run_async(_all(settings))
+    finally:
+        logging.disable(logging.NOTSET)
     if as_json:
         for name, ok, found in results:
             typer.echo(json.dumps({"check": name, "ok": ok, "found": found}, ensure_ascii=False))
