@@ -17,13 +17,10 @@ SMALL = {"FAULT_EVENTS": "120", "FAULT_SECONDS": "6"}
 NAMES = (
     "poison",
     "consumer-killed",
-    "redeployed",
     "member-stuck",
     "broker-killed",
     "model-down",
-    "model-garbage",
     "fhir-writing-late",
-    "fhir-429",
     "cache-disk-full",
 )
 """Those that break different things; ``make faults`` runs all."""

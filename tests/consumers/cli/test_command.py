@@ -195,7 +195,7 @@ def test_the_store_of_a_demo_can_be_looked_at_without_streaming_again(tmp_path: 
             lines = [process.stdout.readline() for _ in range(5)]
             statement = httpx.get(lines[-1].strip(), trust_env=False).json()
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=30)
+            _, told = process.communicate(timeout=90)
         finally:
             process.kill()
     assert statement["resourceType"] == "CapabilityStatement"
