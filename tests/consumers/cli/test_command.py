@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -189,7 +190,17 @@ def test_extract_reads_standard_input_and_prints_a_bundle(run: Run) -> None:
 
 def test_the_store_of_a_demo_can_be_looked_at_without_streaming_again(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-c", "from consumers.cli import main; main()", "demo", "--serve"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a runner in the background ignores it, and we with it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        text=True,
+        preexec_fn=heard,  # noqa: PLW1509 - it does no more than one system call
+        **pipes,
+    ) as process:
         try:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(5)]
