@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from consumers.broker import Message, TopicPartition
@@ -20,6 +20,7 @@ Offsets = Mapping[TopicPartition, int]
 Partitions = frozenset[TopicPartition]
 
 _PLACE: Final = itemgetter(0, 1)  # of a message: its topic and partition
+_ASSIGNMENT: Final = attrgetter("place", "epoch")  # of a record
 
 
 class Flight:
@@ -47,11 +48,6 @@ class Flight:
         return max(1, self._most - self._records)
 
     @property
-    def full(self) -> bool:
-        """Whether as much is in flight as may be, or was until lately."""
-        return self._full
-
-    @property
     def busy(self) -> bool:
         """Whether something runs, or was finished since the last commit."""
         return self._records > 0 or self._completed > 0
@@ -70,19 +66,19 @@ class Flight:
                 epoch = self._ledger.accept(place, [message.offset for message in batch], now)
                 records += [Record(message, place, epoch) for message in batch]
             self._records += len(records)
-            self._bytes += sum([record.size for record in records])
+            self._bytes += _size(messages)
         return records
 
     def end(self, records: Collection[Record]) -> None:
         """These have ended; those that are done may be committed."""
         with self._changed:
             done = [record for record in records if record.state is State.DONE]
-            for record in done:
-                self._ledger.finish(record.place, record.epoch, record.message.offset)
+            for (place, epoch), of_one in groupby(done, _ASSIGNMENT):
+                self._ledger.finish(place, epoch, [record.message.offset for record in of_one])
             self._completed += len(done)
             self.watched.finished += len(done)
             self._records -= len(records)
-            self._bytes -= sum([record.size for record in records])
+            self._bytes -= _size([record.message for record in records])
             self._changed.notify_all()
 
     def wait_empty(self, seconds: float) -> int:
@@ -91,16 +87,28 @@ class Flight:
             self._changed.wait_for(lambda: self._records == 0, seconds)
             return self._records
 
+    def wait_room(self, seconds: float) -> bool:
+        """Where as much is in flight as may be, wait until half of it is left, and for so long at most; if it is."""
+        with self._changed:
+            if self._look():
+                self._changed.wait_for(lambda: not self._look(), seconds)
+            return not self._full
+
     def throttle(self, owned: Partitions, *, outage: bool) -> tuple[Partitions, Partitions]:
         """Which partitions are to be paused now, and which resumed: all in an outage, else those that are full."""
         with self._changed:
-            share = 2 if self._full else 1
-            self._full = self._records > (self._most - 1) // share or self._bytes >= self._most_bytes // share
+            self._look()
             paused, unsure = self._paused & owned, self._came & owned
             wanted = owned if self._full or outage else self._ledger.full & owned
             self._paused = wanted
             self._came -= owned
         return wanted - (paused - unsure), (paused | unsure) - wanted
+
+    def _look(self) -> bool:
+        """Whether as much is in flight as may be, or was and more than half of it is left."""
+        share = 2 if self._full else 1
+        self._full = self._records > (self._most - 1) // share or self._bytes >= self._most_bytes // share
+        return self._full
 
     # --- offsets ----------------------------------------------------------------------------------------------------
 
@@ -165,3 +173,8 @@ class Flight:
                 in_flight_bytes=self._bytes,
                 **told,
             )
+
+
+def _size(messages: Iterable[Message]) -> int:
+    """In bytes."""
+    return sum([len(m.value or b"") + len(m.key or b"") for m in messages])

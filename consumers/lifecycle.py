@@ -47,6 +47,9 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 }
 
 
+_WAITING: Final = State.WAITING  # looked up in the class it costs more than the rest of a record
+
+
 class IllegalMove(RuntimeError):
     """A move that the table doesn't know: a fault of the loop, never of a record."""
 
@@ -56,20 +59,19 @@ class Record:
 
     ``epoch`` is that of the assignment it was polled under. ``lane`` is what it must keep its order in: its key within
     its partition. Records without a key have no order to keep: whoever writes them spreads them over partitions
-    already. ``size`` is in bytes.
+    already. ``abandoned``: it must not begin, or try again, any more; what runs may finish.
     """
 
-    __slots__ = ("_abandoned", "_state", "_told", "epoch", "lane", "message", "place", "size")
+    __slots__ = ("_state", "_told", "abandoned", "epoch", "lane", "message", "place")
 
     def __init__(self, message: Message, place: TopicPartition, epoch: int) -> None:
-        key, value = message.key, message.value
         self.message = message
         self.place = place
         self.epoch = epoch
+        key = message.key
         self.lane = None if key is None else (place, key)
-        self.size = (len(key) if key else 0) + (len(value) if value else 0)
-        self._state = State.WAITING
-        self._abandoned = False
+        self.abandoned = False
+        self._state = _WAITING
         self._told: asyncio.Event | None = None  # made only for a record that waits: most never do
 
     @property
@@ -77,14 +79,9 @@ class Record:
         """Where it is."""
         return self._state
 
-    @property
-    def abandoned(self) -> bool:
-        """Whether it must not begin, or try again, any more. What runs may finish."""
-        return self._abandoned
-
     def abandon(self) -> None:
         """Let it not begin, or try again, any more."""
-        self._abandoned = True
+        self.abandoned = True
         if self._told is not None:
             self._told.set()
 
@@ -92,7 +89,7 @@ class Record:
         """Return when it is abandoned."""
         if self._told is None:
             self._told = asyncio.Event()
-            if self._abandoned:
+            if self.abandoned:
                 self._told.set()
         await self._told.wait()
 

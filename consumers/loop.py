@@ -45,8 +45,8 @@ Offsets = Mapping[TopicPartition, int]
 class LoopOptions:
     """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
 
-    A poll waits for ``idle_poll_s`` with nothing in flight, ``busy_poll_s`` with something, and ``held_poll_s`` while
-    as much is in flight as may be: no poll can be ended early, and what becomes free must not stay so.
+    A poll waits for ``idle_poll_s`` with nothing in flight, and ``busy_poll_s`` with something. While as much is in
+    flight as may be, it is the work that is waited for, so long at most, and the poll that follows waits for nothing.
 
     ``absent_after_s`` must be under the session's timeout (see :meth:`Loop.check_presence`).
 
@@ -64,7 +64,6 @@ class LoopOptions:
     span_limit: int = 10_000
     idle_poll_s: float = 1.0
     busy_poll_s: float = 0.05
-    held_poll_s: float = 0.01
     retry: RetryOptions = field(default_factory=RetryOptions)
 
 
@@ -108,8 +107,7 @@ class Loop:
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
-        self._ended: list[Record] = []
-        self._lanes = Lanes(self._processor.process, self._record_ended)
+        self._lanes = Lanes(self._processor.process, self._flight.end, self._work_failed)
 
     async def run(self, *, until_end: bool = False) -> None:
         """Run until :meth:`stop`, or :meth:`finish`, which ``until_end`` calls at once.
@@ -190,23 +188,31 @@ class Loop:
 
     def _step(self) -> None:
         """Poll once, and do what is due."""
-        messages = self._polled()
-        if messages:
-            records = self._flight.accept(messages, self._now())
-            self._asyncio.call_soon_threadsafe(self._begin, records)
+        wait = self._wait_s()
         owned = self._consumer.assignment()
         to_pause, to_resume = self._flight.throttle(owned, outage=bool(self._processor.waiting))
         if to_pause or to_resume:
             self._consumer.pause(to_pause)
             self._consumer.resume(to_resume)
+        if messages := self._polled(wait):
+            records = self._flight.accept(messages, self._now())
+            self._asyncio.call_soon_threadsafe(self._begin, records)
         self._commit_if_due()
+        owned = self._consumer.assignment()
         self._flight.watched.came_round(self._now(), {p: self._consumer.high_water(p) for p in owned})
 
-    def _polled(self) -> list[Message]:
+    def _wait_s(self) -> float:
+        """How long the next poll may wait.
+
+        Work that ends soon is waited for here: a partition that is paused is not read ahead, so pausing takes time.
+        """
         options, flight = self._options, self._flight
-        wait = options.busy_poll_s if flight.busy else options.idle_poll_s
-        if flight.full and not self._processor.waiting:
-            wait = options.held_poll_s
+        if not self._processor.waiting and not flight.wait_room(options.busy_poll_s):
+            return 0.0
+        return options.busy_poll_s if flight.busy else options.idle_poll_s
+
+    def _polled(self, wait: float) -> list[Message]:
+        options, flight = self._options, self._flight
         try:
             return self._consumer.poll(wait, flight.room)
         except BrokerUnavailable as error:
@@ -279,24 +285,14 @@ class Loop:
         if self._stopping.is_set():
             self._lanes.abandon()
 
-    def _record_ended(self, record: Record, error: BaseException | None) -> None:
-        if error is not None:
-            self._fail(error)
-            self._lanes.abandon()  # before the next of its key begins
-        self._ended.append(record)
-        if len(self._ended) == 1:
-            self._asyncio.call_soon(self._count)  # with all that end in this turn: the lock costs more than they do
-
-    def _count(self) -> None:
-        """Count what has ended, so that it may be committed."""
-        ended, self._ended = self._ended, []
-        self._flight.end(ended)
+    def _work_failed(self, error: BaseException) -> None:
+        self._fail(error)
+        self._lanes.abandon()
 
     def _drain(self, partitions: frozenset[TopicPartition], epoch: int, offsets: Future[Offsets]) -> None:
         """Partitions are about to go: let what runs finish, then say what to commit, and forget them."""
 
         def give_up() -> None:
-            self._count()
             offsets.set_result(self._flight.give_up(partitions, epoch))
 
         self._lanes.abandon(partitions)

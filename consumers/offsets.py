@@ -7,7 +7,9 @@ the first that is not. Offsets may have gaps (compaction, transactions): what wa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from operator import lt
 
 from consumers.broker import TopicPartition
 
@@ -17,37 +19,47 @@ __all__ = ["Ledger", "PartitionTracker"]
 class PartitionTracker:
     """One partition in one assignment. ``span_limit`` bounds what is remembered above the first unfinished record."""
 
-    __slots__ = ("_committed", "_next", "_order", "_span_limit", "_unfinished", "epoch")
+    __slots__ = ("_batches", "_committed", "_next", "_order", "_span_limit", "_unfinished", "epoch")
 
     def __init__(self, epoch: int, span_limit: int) -> None:
         self.epoch = epoch
         self._span_limit = span_limit
-        self._order: deque[tuple[int, float]] = deque()  # offset, time; from the first unfinished record on, in order
+        self._order: deque[int] = deque()  # offsets from the first unfinished record on, in order
         self._unfinished: set[int] = set()
+        self._batches: deque[tuple[int, float]] = deque()  # of each poll that is not finished: last offset, time
         self._next: int | None = None
         self._committed: int | None = None
 
-    def add(self, offset: int, at: float = 0.0) -> None:
-        """A record was polled, at this time. Raises ValueError for one out of order."""
-        if self._next is not None and offset < self._next:
-            raise ValueError(f"offset {offset} after {self._next - 1}")
+    def add(self, offsets: Sequence[int], at: float = 0.0) -> None:
+        """Records were polled, at this time. Raises ValueError where they are out of order."""
+        first, last = offsets[0], offsets[-1]
+        if self._next is not None and first < self._next:
+            raise ValueError(f"offset {first} after {self._next - 1}")
+        if not all(map(lt, offsets, islice(offsets, 1, None))):
+            raise ValueError(f"offsets from {first} on are not in order")
         if self._committed is None:
-            self._committed = offset  # where the group stands is where we began to read
-        self._order.append((offset, at))
-        self._unfinished.add(offset)
-        self._next = offset + 1
+            self._committed = first  # where the group stands is where we began to read
+        self._order.extend(offsets)
+        self._unfinished.update(offsets)
+        self._batches.append((last, at))
+        self._next = last + 1
 
-    def finish(self, offset: int) -> None:
-        """A record is done. Raises KeyError for one that was not polled, or is done already."""
-        self._unfinished.remove(offset)
+    def finish(self, offsets: Collection[int]) -> None:
+        """Records are done. Raises KeyError where one was not polled, or is done already."""
         order, unfinished = self._order, self._unfinished
-        while order and order[0][0] not in unfinished:
+        left = len(unfinished) - len(offsets)
+        unfinished.difference_update(offsets)
+        if len(unfinished) != left:
+            raise KeyError("a record was not polled, or is finished already")
+        while order and order[0] not in unfinished:
             order.popleft()
+        while self._batches and (not order or self._batches[0][0] < order[0]):
+            self._batches.popleft()
 
     @property
     def watermark(self) -> int | None:
         """The offset that may be committed, or None before the first record."""
-        return self._order[0][0] if self._order else self._next
+        return self._order[0] if self._order else self._next
 
     @property
     def position(self) -> int | None:
@@ -62,7 +74,7 @@ class PartitionTracker:
     @property
     def oldest(self) -> float | None:
         """When the first unfinished record was polled."""
-        return self._order[0][1] if self._order else None
+        return self._batches[0][1] if self._batches else None
 
     @property
     def unfinished(self) -> int:
@@ -106,22 +118,21 @@ class Ledger:
             if tracker is not None and (epoch is None or tracker.epoch <= epoch):
                 del self._trackers[partition]
 
-    def accept(self, partition: TopicPartition, offsets: Iterable[int], at: float = 0.0) -> int:
-        """Records were polled, at this time; the epoch they belong to."""
+    def accept(self, partition: TopicPartition, offsets: Sequence[int], at: float = 0.0) -> int:
+        """Records were polled, at this time and in this order; the epoch they belong to."""
         tracker = self._trackers.get(partition)
         if tracker is None:
             self.assign([partition])
             tracker = self._trackers[partition]
-        for offset in offsets:
-            tracker.add(offset, at)
+        tracker.add(offsets, at)
         return tracker.epoch
 
-    def finish(self, partition: TopicPartition, epoch: int, offset: int) -> bool:
-        """A record is done; False where its epoch is over, and it counts for nothing."""
+    def finish(self, partition: TopicPartition, epoch: int, offsets: Collection[int]) -> bool:
+        """Records are done; False where their epoch is over, and they count for nothing."""
         tracker = self._trackers.get(partition)
         if tracker is None or tracker.epoch != epoch:
             return False
-        tracker.finish(offset)
+        tracker.finish(offsets)
         return True
 
     def due(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

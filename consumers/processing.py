@@ -23,6 +23,8 @@ __all__ = ["Processor", "Worker"]
 
 log = logging.getLogger(__name__)
 
+_RUNNING, _DONE = State.RUNNING, State.DONE  # each record goes there, and looking them up in the class costs as much
+
 
 class Worker(Protocol):
     """What is done with each record."""
@@ -101,7 +103,7 @@ class Processor:
                     if tries is not None:
                         tries.waits = 0
                     continue
-                record.move(State.RUNNING)
+                record.move(_RUNNING)
                 began = time.perf_counter()
                 try:
                     await self._worker.handle(record.message)
@@ -111,7 +113,7 @@ class Processor:
                     failure = error if isinstance(error, NoteFailed) else NoteFailed(error)
                 else:
                     self._burst.finished(False)
-                    record.move(State.DONE)
+                    record.move(_DONE)
                     return
                 tries = tries or Tries(began)
                 if await self._failed(record, failure, tries, began):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from kafka import errors as client_errors
 
 from consumers.broker import Message, RebalanceListener, TopicPartition
-from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, message_of, partitions_of
+from consumers.kafka_broker.client import CALL_MS, client_offsets, client_partition, messages_of, partitions_of
 from consumers.kafka_broker.doubt import Doubt
 from consumers.kafka_broker.failures import translated
 from consumers.kafka_broker.listener import ClientListener
@@ -138,7 +138,7 @@ class GroupConsumer:
             except client_errors.LogTruncationError as error:
                 cut = error.divergent_offsets.keys() & self._client.assignment()
                 return self._go_on({p: self._client.position(p, timeout_ms=CALL_MS) for p in cut})
-        return [message_of(record) for batch in batches.values() for record in batch]
+        return [message for batch in batches.values() for message in messages_of(batch)]
 
     def _topic_unknown(self) -> bool:
         """Whether the cluster tells us of no partition; asked of what the client has heard, where it has."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from kafka.admin import OffsetSpec
 
 from consumers.broker import Message, TopicPartition
-from consumers.kafka_broker.client import CALL_MS, client_partition, message_of
+from consumers.kafka_broker.client import CALL_MS, client_partition, messages_of
 from consumers.kafka_broker.failures import translated
 from medie_fhir.errors import BrokerUnavailable
 
@@ -37,7 +37,7 @@ def _reading(client: Any, topic: str, since_ms: int | None) -> Iterator[Any]:
             with translated("reading a topic"):
                 batches = client.poll(timeout_ms=_POLL_MS)
             for partition, records in batches.items():
-                yield from (message_of(record) for record in records if record.offset < ends[partition])
+                yield from messages_of(record for record in records if record.offset < ends[partition])
             with translated("reading a topic"):
                 # The position, and not the last record: markers of transactions and what compaction took have offsets
                 read = [p for p, end in ends.items() if (client.position(p, timeout_ms=CALL_MS) or 0) >= end]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,19 @@ def test_all_is_held_back_at_the_most_and_until_half_is_left():
     flight.end(done(records[:2]))
     assert flight.throttle(OURS, outage=False) == (frozenset(), frozenset())
     flight.end(done(records[2:3]))
+    assert flight.throttle(OURS, outage=False) == (frozenset(), OURS)
+
+
+def test_room_is_waited_for_until_half_is_left():
+    flight = a_flight(most=4)
+    assert flight.wait_room(0.0)
+    records = flight.accept(messages(0, 0, 1, 2, 3), 0.0)
+    assert not flight.wait_room(0.001)
+    flight.end(done(records[:1]))
+    assert not flight.wait_room(0.001)
+    later = threading.Timer(0.05, flight.end, [done(records[1:3])])
+    later.start()
+    assert flight.wait_room(30.0)
     assert flight.throttle(OURS, outage=False) == (frozenset(), OURS)
 
 

@@ -17,9 +17,15 @@ def record(offset: int, key: bytes | None, partition: int = 0) -> Record:
 class Work:
     def __init__(self) -> None:
         self.began: list[int] = []
-        self.ended: list[tuple[int, BaseException | None]] = []
+        self.ended: list[int] = []
+        self.tellings: list[int] = []  # of how many records each
+        self.errors: list[BaseException] = []
         self.go = asyncio.Event()
-        self.lanes = Lanes(self.process, lambda r, error: self.ended.append((r.message.offset, error)))
+        self.lanes = Lanes(self.process, self.end, self.errors.append)
+
+    def end(self, records: list[Record]) -> None:
+        self.ended += [record.message.offset for record in records]
+        self.tellings.append(len(records))
 
     async def process(self, record: Record) -> None:
         self.began.append(record.message.offset)
@@ -54,7 +60,25 @@ async def test_what_a_record_raises_is_handed_on_and_its_lane_goes_on():
     work.go.set()
     work.lanes.begin([record(13, b"a"), record(14, b"a")])
     await work.all_ended(2)
-    assert [(offset, type(error)) for offset, error in work.ended] == [(13, ValueError), (14, type(None))]
+    assert work.ended == [13, 14]
+    assert [type(error) for error in work.errors] == [ValueError]
+
+
+async def test_an_error_is_told_before_the_next_of_its_key_begins():
+    work = Work()
+    work.go.set()
+    work.lanes = Lanes(work.process, work.end, lambda error: work.began.append(-1))
+    work.lanes.begin([record(13, b"a"), record(14, b"a")])
+    await work.all_ended(2)
+    assert work.began == [13, -1, 14]
+
+
+async def test_what_ends_in_one_turn_is_told_of_at_once():
+    work = Work()
+    work.go.set()
+    work.lanes.begin([record(offset, b"%d" % offset) for offset in range(100)])
+    await work.all_ended(100)
+    assert work.tellings == [100]
 
 
 async def test_a_record_that_need_not_wait_costs_no_task_of_its_own():
@@ -114,7 +138,18 @@ async def test_settled_is_told_when_the_time_is_over_and_at_once_where_nothing_r
     work.lanes.when_settled([TopicPartition("t", 9)], 5, lambda: empty.append(1))
     assert empty == [1]
     await work.lanes.cancel()
-    assert work.ended == [(0, None)]
+    assert work.ended == [0]
+
+
+async def test_what_has_ended_is_told_of_before_settled_is():
+    work, told = Work(), list[object]()
+    work.go.set()
+    work.lanes = Lanes(work.process, lambda records: told.append(len(records)), work.errors.append)
+    work.lanes.begin([record(0, b"a")])
+    await work.turns(1)
+    assert work.began == [0]
+    work.lanes.when_settled([TopicPartition("t", 0)], 5, lambda: told.append("settled"))
+    assert told == [1, "settled"]
 
 
 async def test_after_a_cancel_nothing_of_a_lane_begins():
@@ -124,4 +159,4 @@ async def test_after_a_cancel_nothing_of_a_lane_begins():
     await work.lanes.cancel()
     await work.turns(5)
     assert work.began == [0]
-    assert work.ended == [(0, None)]
+    assert work.ended == [0]

@@ -23,7 +23,7 @@ def completions(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
 def tracker_of(polled: list[int], span_limit: int = 1000) -> PartitionTracker:
     tracker = PartitionTracker(1, span_limit)
     for offset in polled:
-        tracker.add(offset)
+        tracker.add([offset])
     return tracker
 
 
@@ -32,7 +32,7 @@ def test_nothing_is_committed_past_an_unfinished_record(case):
     polled, order, count = case
     tracker = tracker_of(polled)
     for done in range(count):
-        tracker.finish(order[done])
+        tracker.finish([order[done]])
         unfinished = set(order[done + 1 :])
         assert tracker.watermark is not None
         assert all(offset >= tracker.watermark for offset in unfinished)
@@ -44,7 +44,7 @@ def test_the_watermark_is_as_high_as_it_may_be(case):
     polled, order, count = case
     tracker = tracker_of(polled)
     for offset in order[:count]:
-        tracker.finish(offset)
+        tracker.finish([offset])
     rest = order[count:]
     assert tracker.watermark == (min(rest) if rest else polled[-1] + 1)
 
@@ -55,7 +55,7 @@ def test_the_watermark_never_goes_back(case):
     tracker = tracker_of(polled)
     marks = [tracker.watermark]
     for offset in order:
-        tracker.finish(offset)
+        tracker.finish([offset])
         marks.append(tracker.watermark)
     assert marks == sorted(marks)
 
@@ -65,7 +65,7 @@ def test_what_was_acknowledged_is_not_due_again(case):
     polled, order, count = case
     tracker = tracker_of(polled)
     for offset in order[:count]:
-        tracker.finish(offset)
+        tracker.finish([offset])
         if tracker.due is not None:
             tracker.acknowledge(tracker.due)
         assert tracker.due is None
@@ -75,9 +75,9 @@ def test_what_was_acknowledged_is_not_due_again(case):
 def test_a_partition_is_full_when_too_much_waits_behind_its_first_record(polled, span_limit):
     tracker = tracker_of(polled, span_limit)
     for offset in polled[1:]:
-        tracker.finish(offset)
+        tracker.finish([offset])
     assert tracker.full == (len(polled) >= span_limit)
-    tracker.finish(polled[0])
+    tracker.finish([polled[0]])
     assert not tracker.full
 
 
@@ -93,14 +93,14 @@ def test_what_was_only_polled_is_not_due():
 
 def test_offset_zero_counts_like_any_other():
     tracker = tracker_of([0])
-    tracker.finish(0)
+    tracker.finish([0])
     assert tracker.due == 1
 
 
 def test_a_late_answer_to_an_older_commit_changes_nothing():
     tracker = tracker_of([0, 1])
-    tracker.finish(0)
-    tracker.finish(1)
+    tracker.finish([0])
+    tracker.finish([1])
     tracker.acknowledge(2)
     tracker.acknowledge(1)
     assert tracker.due is None
@@ -109,12 +109,12 @@ def test_a_late_answer_to_an_older_commit_changes_nothing():
 def test_records_out_of_order_and_records_never_polled_are_faults():
     tracker = tracker_of([5])
     with pytest.raises(ValueError, match="4 after 5"):
-        tracker.add(4)
+        tracker.add([4])
     with pytest.raises(KeyError):
-        tracker.finish(6)
-    tracker.finish(5)
+        tracker.finish([6])
+    tracker.finish([5])
     with pytest.raises(KeyError):
-        tracker.finish(5)
+        tracker.finish([5])
 
 
 def test_results_of_an_earlier_assignment_count_for_nothing():
@@ -123,16 +123,16 @@ def test_results_of_an_earlier_assignment_count_for_nothing():
     before = ledger.accept(A, [3])
     ledger.assign([A])
     now = ledger.accept(A, [3])
-    assert not ledger.finish(A, before, 3)
+    assert not ledger.finish(A, before, [3])
     assert ledger.due([A]) == {}
-    assert ledger.finish(A, now, 3)
+    assert ledger.finish(A, now, [3])
     assert ledger.due([A]) == {A: 4}
 
 
 def test_only_what_is_asked_for_is_due():
     ledger = Ledger(10)
     for partition in (A, B):
-        ledger.finish(partition, ledger.accept(partition, [0]), 0)
+        ledger.finish(partition, ledger.accept(partition, [0]), [0])
     assert ledger.due([A]) == {A: 1}
     ledger.acknowledge({A: 1})
     assert ledger.due([A, B]) == {B: 1}
