@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -66,7 +66,7 @@ class Flight:
                 epoch = self._ledger.accept(place, [message.offset for message in batch], now)
                 records += [Record(message, place, epoch) for message in batch]
             self._records += len(records)
-            self._bytes += _size(messages)
+            self._bytes += sum([record.size for record in records])
         return records
 
     def end(self, records: Collection[Record]) -> None:
@@ -78,7 +78,7 @@ class Flight:
             self._completed += len(done)
             self.watched.finished += len(done)
             self._records -= len(records)
-            self._bytes -= _size([record.message for record in records])
+            self._bytes -= sum([record.size for record in records])
             self._changed.notify_all()
 
     def wait_empty(self, seconds: float) -> int:
@@ -173,8 +173,3 @@ class Flight:
                 in_flight_bytes=self._bytes,
                 **told,
             )
-
-
-def _size(messages: Iterable[Message]) -> int:
-    """In bytes."""
-    return sum([len(m.value or b"") + len(m.key or b"") for m in messages])

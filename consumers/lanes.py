@@ -28,6 +28,9 @@ class Lanes:
     ``on_end`` hears of all that ended in one turn of asyncio's loop at once, for most work needs no waiting and telling
     takes a lock; ``on_error`` hears at once of what ``process`` raised, before the next of its key begins.
 
+    Records without a key have no order to keep: whoever writes them spreads them over partitions already. One key that
+    is in two partitions, since their number was changed, is one key.
+
     Records are taken by tasks that each go on to the next one; a task that has to wait is followed by another. So there
     are as many tasks as records that wait for something, and a record that needs no waiting costs none.
     """
@@ -44,28 +47,28 @@ class Lanes:
         self._ended: list[Record] = []  # in this turn
         self._records: set[Record] = set()
         self._ready: deque[Record] = deque()
-        # Of each lane that is taken: what waits for its turn, None for nothing.
-        self._behind: dict[tuple[TopicPartition, bytes], deque[Record] | None] = {}
+        # Of each key that something runs of: what waits for its turn, None for nothing.
+        self._behind: dict[bytes, deque[Record] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._follower: asyncio.Task[None] | None = None  # made, and not yet begun
         self._watches: list[_Watch] = []
         self._cancelled = False
 
     def begin(self, records: Collection[Record]) -> None:
-        """Run these, in their order within each lane."""
-        lanes, ready = self._behind, self._ready
+        """Run these, in their order within each key."""
+        taken, ready = self._behind, self._ready
         self._records.update(records)
         for record in records:
-            lane = record.lane
-            if lane is None:
+            key = record.message.key
+            if key is None:
                 ready.append(record)
-            elif lane in lanes:
-                behind = lanes[lane]
+            elif key in taken:
+                behind = taken[key]
                 if behind is None:
-                    behind = lanes[lane] = deque()
+                    behind = taken[key] = deque()
                 behind.append(record)
             else:
-                lanes[lane] = None
+                taken[key] = None
                 ready.append(record)
         self._follow()
 
@@ -128,13 +131,13 @@ class Lanes:
         if not ended:
             asyncio.get_running_loop().call_soon(self._tell)
         ended.append(record)
-        lane = record.lane
-        if lane is not None:
-            if behind := self._behind[lane]:
+        key = record.message.key
+        if key is not None:
+            if behind := self._behind[key]:
                 self._ready.append(behind.popleft())
                 self._follow()
             else:
-                del self._behind[lane]
+                del self._behind[key]
         if self._watches:
             self._seen(record)
 

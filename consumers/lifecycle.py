@@ -57,19 +57,17 @@ class IllegalMove(RuntimeError):
 class Record:
     """A message on its way. Lives on the asyncio loop's thread.
 
-    ``epoch`` is that of the assignment it was polled under. ``lane`` is what it must keep its order in: its key within
-    its partition. Records without a key have no order to keep: whoever writes them spreads them over partitions
-    already. ``abandoned``: it must not begin, or try again, any more; what runs may finish.
+    ``epoch`` is that of the assignment it was polled under, ``size`` in bytes. ``abandoned``: it must not begin, or try
+    again, any more; what runs may finish.
     """
 
-    __slots__ = ("_state", "_told", "abandoned", "epoch", "lane", "message", "place")
+    __slots__ = ("_state", "_told", "abandoned", "epoch", "message", "place", "size")
 
     def __init__(self, message: Message, place: TopicPartition, epoch: int) -> None:
         self.message = message
         self.place = place
         self.epoch = epoch
-        key = message.key
-        self.lane = None if key is None else (place, key)
+        self.size = len(message.value or b"") + len(message.key or b"")
         self.abandoned = False
         self._state = _WAITING
         self._told: asyncio.Event | None = None  # made only for a record that waits: most never do

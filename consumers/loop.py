@@ -3,7 +3,7 @@
 One thread owns the consumer and does nothing else; the work runs on the asyncio loop that awaits :meth:`Loop.run`.
 
 * A record is committed only when it, and every record polled before it in its partition, is done.
-* Records of one partition and key run one after another; all others side by side, so many and so many bytes at most.
+* Records of one key run one after another; all others side by side, so many and so many bytes at most.
 * A partition that goes is drained and committed while it is still ours; what isn't done in time runs again elsewhere.
 * During an outage nothing new is polled, and the group membership is kept alive for as long as it lasts.
 * When the consumer's thread dies, :meth:`Loop.run` raises: a process that doesn't poll must not live on.
