@@ -6,7 +6,7 @@ the lanes, the ledger and the retries, with a worker that only looks at the valu
 in turns, and the fastest of each counts, for other work on the machine only ever slows. The records are like real ones:
 a DocumentReference whose text, of random words, is base64. Memory is the process's resident set.
 
-    python benchmarks/consume.py [--events 100000] [--bytes 4096] [--rounds 3] [--kafka HOST:PORT]
+    python benchmarks/consume.py [--events 100000] [--bytes 4096] [--rounds 5] [--kafka HOST:PORT]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import gc
 import importlib.util
 import json
 import logging
@@ -130,6 +131,8 @@ def ours(address: str, topic: str, expected: int) -> dict[str, float]:
         report=Report(),
         options=LoopOptions(max_in_flight=2000),
     )
+    gc.collect()
+    gc.freeze()  # as `medie-fhir run` does
     asyncio.run(worker.loop.run())
     producer.close()
     return worker.meter.result()
@@ -201,7 +204,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--bytes", type=int, default=4096)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kafka")
     parser.add_argument("--topic", default=f"bench-{uuid.uuid4().hex[:8]}", help=argparse.SUPPRESS)
     parser.add_argument("--run", choices=["bare", "ours"], help=argparse.SUPPRESS)

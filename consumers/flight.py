@@ -52,11 +52,6 @@ class Flight:
         """Whether something runs, or was finished since the last commit."""
         return self._records > 0 or self._completed > 0
 
-    @property
-    def completed(self) -> int:
-        """How many records were finished since the last commit."""
-        return self._completed
-
     def accept(self, messages: Sequence[Message], now: float) -> list[Record]:
         """These were polled, those of a partition one after another."""
         records: list[Record] = []

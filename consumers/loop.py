@@ -57,7 +57,6 @@ class LoopOptions:
     max_in_flight: int = 64
     max_in_flight_bytes: int = 64 * 1024 * 1024
     commit_interval_s: float = 1.0
-    commit_every: int = 10_000
     idle_commit_s: float = 30.0
     absent_after_s: float = 40.0
     drain_s: float = 20.0
@@ -227,7 +226,7 @@ class Loop:
             self._committed_at = self._now()
             self._reach.look()
         idle = waited >= options.idle_commit_s
-        if waited >= options.commit_interval_s or self._flight.completed >= options.commit_every:
+        if waited >= options.commit_interval_s:
             self._commit(again=idle)
 
     def _commit(self, *, again: bool = False) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -80,6 +81,8 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
             asyncio.get_running_loop().add_signal_handler(wanted, stop_all)
         where = f"; {health.url}/livez /readyz /metrics /status" if health.url else ""
         err.print(f"running: {', '.join(halves)}{where}", highlight=False, soft_wrap=True)
+        gc.collect()
+        gc.freeze()  # what is made until now stays: looking through it again and again would hold up both loops
         await run_together(loops, stop_all, until_end=until_end)
     err.print("stopped; all that was finished is committed", highlight=False)
 

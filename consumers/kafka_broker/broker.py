@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _ANSWER_S: Final = 5.0  # for one answer of a broker that is asked who it is
 _PAUSE_S: Final = 5.0
 _FETCH_BYTES: Final = 16 * 1024 * 1024  # of records that wait in the client; one record may always be larger
+_FETCH_WAIT_MS: Final = 100  # a fetch that waits for partitions at their end keeps the others of its broker waiting
 _HALVES: Final = ("extract", "publish")
 
 
@@ -79,6 +80,7 @@ class KafkaBroker:
             "allow_auto_create_topics": False,
             "metadata_max_age_ms": 30_000,  # so long may a topic be gone, or there again, before we notice
             "fetch_max_bytes": _FETCH_BYTES,
+            "fetch_max_wait_ms": _FETCH_WAIT_MS,
         }
         self._member: dict[str, Any] = {
             **self._reader,
