@@ -39,7 +39,11 @@
     │   ├── FhirRejected ............ DEAD_LETTER  400, 404, 422: the server refuses this content
     │   ├── FhirAnswerInvalid ....... RETRY        the answer is not what FHIR's REST API promises
     │   ├── FhirForbidden ........... DEAD_LETTER  403: this one is not for us to write; others may be
-    │   └── FhirUnauthorized ........ STOP         401
+    │   ├── SubjectMissing .......... DEAD_LETTER  the note's patient is not on the target server, or is not one
+    │   ├── SubjectAwaited .......... RETRY        the same, where the settings say to wait for it
+    │   ├── FhirUnauthorized ........ STOP         401, or no token to be had for our credentials
+    │   ├── FhirNotTrusted .......... STOP         TLS: the certificate, its host name, or ours refused
+    │   └── FhirUnfit ............... STOP         the server lacks an ability that the settings, or we, ask for
     ├── BrokerError
     │   ├── BrokerUnavailable ....... RETRY
     │   ├── BrokerRefused ........... STOP         no record can be read or written until a person acts
@@ -77,10 +81,12 @@ __all__ = [
     "FhirConflict",
     "FhirError",
     "FhirForbidden",
+    "FhirNotTrusted",
     "FhirRejected",
     "FhirThrottled",
     "FhirUnauthorized",
     "FhirUnavailable",
+    "FhirUnfit",
     "ForbiddenUrl",
     "HashMismatch",
     "InvalidDocumentReference",
@@ -108,6 +114,8 @@ __all__ = [
     "RenderError",
     "SettingsError",
     "SizeMismatch",
+    "SubjectAwaited",
+    "SubjectMissing",
     "TopicForbidden",
     "TopicMissing",
     "UndecodableText",
@@ -318,6 +326,28 @@ class FhirUnauthorized(FhirError):
     """The server answers, but not to us (401)."""
 
     policy = Policy.STOP
+
+
+class FhirNotTrusted(FhirError):
+    """TLS fails: a certificate of an unknown CA, expired or for another host, or our own refused."""
+
+    policy = Policy.STOP
+
+
+class FhirUnfit(FhirError):
+    """The server lacks an ability that we can't do without: transactions, or any way to find a resource again."""
+
+    policy = Policy.STOP
+
+
+class SubjectMissing(FhirError):
+    """The target server doesn't hold the note's patient, or several that fit: nothing is ever written for a guess."""
+
+
+class SubjectAwaited(FhirError):
+    """The target server doesn't hold the note's patient yet."""
+
+    policy = Policy.RETRY
 
 
 class BrokerError(MedieError):

@@ -21,7 +21,9 @@ from pydantic_settings import SettingsError as Unreadable
 from medie_fhir.errors import SettingsError
 
 __all__ = [
+    "FhirAuth",
     "FhirSettings",
+    "FhirTls",
     "HealthSettings",
     "KafkaSecurity",
     "KafkaSettings",
@@ -80,6 +82,9 @@ class KafkaSettings(_Part):
     events: str = Field(default="ehr.document-references", description="Topic of the EHR's note events.")
     extractions: str = Field(default="medie.extractions", description="Topic of extraction records; compacted.")
     dead_letters: str = Field(default="medie.dead-letters", description="Topic of the records that were refused.")
+    bundles: str | None = Field(
+        default=None, description="A topic: transaction Bundles are put there for the site's own writer, and not sent."
+    )
     group: str = Field(default="medie-fhir", description="Consumer group; `-extract` and `-publish` are appended.")
     instance_id: str | None = Field(
         default=None,
@@ -158,24 +163,89 @@ class ModelSettings(_Part):
     triage: bool = Field(default=True, description="Don't ask the model of text with no malignancy in sight.")
 
 
+class FhirAuth(_Part):
+    """How we prove to a FHIR server who we are. Secrets come from the environment or from a file, and are never shown.
+
+    ``client-credentials``: OAuth 2.0 (RFC 6749 §4.4). ``smart-backend``: SMART Backend Services (SMART App Launch 2.2),
+    with a signed assertion in the secret's place.
+    """
+
+    kind: Literal["none", "basic", "bearer", "client-credentials", "smart-backend"] = Field(
+        default="none", description="The way to log in."
+    )
+    username: str | None = Field(default=None, description="For basic.")
+    password: SecretStr | None = Field(default=None, description="For basic.")
+    token: SecretStr | None = Field(default=None, description="For bearer: a token that doesn't expire.")
+    token_file: Path | None = Field(
+        default=None, description="For bearer: a file that holds the token, and is read again when it changes."
+    )
+    token_url: HttpUrl | None = Field(
+        default=None,
+        description="Where tokens are given; none: what `.well-known/smart-configuration` of the FHIR server names.",
+    )
+    client_id: str | None = Field(default=None, description="For client-credentials and smart-backend.")
+    client_secret: SecretStr | None = Field(default=None, description="For client-credentials.")
+    scope: str | None = Field(
+        default=None, description="Scopes to ask for; none: `system/*.cruds` for smart-backend, else the server's own."
+    )
+    key_file: Path | None = Field(
+        default=None,
+        description="For smart-backend: our private key, as PEM or as a JWK (Set), which the server trusts.",
+    )
+    key_id: str | None = Field(default=None, description="For smart-backend: the key's `kid`; none: the JWK's own.")
+    algorithm: Literal["RS384", "ES384"] = Field(default="RS384", description="For smart-backend: as the key is.")
+
+
+class FhirTls(_Part):
+    """The certificates of https. Files are PEM."""
+
+    ca_file: Path | None = Field(
+        default=None, description="The CA that the server's certificate must come from; none: those known everywhere."
+    )
+    certificate_file: Path | None = Field(default=None, description="Our certificate and its chain, for mutual TLS.")
+    key_file: Path | None = Field(default=None, description="Our private key; none: it is in the certificate's file.")
+    key_password: SecretStr | None = Field(default=None, description="The private key's password.")
+
+
 class FhirSettings(_Part):
     """The FHIR server that is written to, and the one that holds the notes' content."""
 
     base_url: HttpUrl = Field(default="http://localhost:8080/fhir", description="The target server's base URL.")
-    token: SecretStr | None = Field(default=None, description="Bearer token for the target server.")
+    token: SecretStr | None = Field(
+        default=None, description="Bearer token for the target server; short for `auth` of the kind bearer."
+    )
+    auth: FhirAuth = FhirAuth()
+    tls: FhirTls = FhirTls()
     source_base_url: HttpUrl | None = Field(
         default=None, description="The server of Binary and DocumentReference content; none: the target server."
     )
     source_token: SecretStr | None = Field(
         default=None, description="Bearer token for the source server; the target's is never sent there."
     )
+    source_auth: FhirAuth = FhirAuth()
+    source_tls: FhirTls = FhirTls()
     allowed_hosts: frozenset[str] = Field(
         default=frozenset(), description="Further hosts that absolute content URLs may name; no other is contacted."
     )
-    documents: Literal["copy", "reference"] = Field(
+    documents: Literal["copy", "copy-with-text", "reference", "logical"] = Field(
         default="copy",
         description="`copy`: write a DocumentReference of the note's metadata, without text, and refer to it;"
-        " `reference`: the target holds the original.",
+        " `copy-with-text`: with it; `reference`: the target holds the original; `logical`: refer by identifier alone.",
+    )
+    missing_subject: Literal["dead-letter", "stub", "wait"] = Field(
+        default="dead-letter",
+        description="What to do where the target server doesn't hold the note's patient: refuse the note, create a"
+        " Patient with nothing but the identifier, or try again until it is there.",
+    )
+    identity: Literal["auto", "client-ids", "conditional-update", "search-then-create"] = Field(
+        default="auto",
+        description="How a resource is found again: under an id that we choose (update as create), by its identifier"
+        " in a conditional update, or by a search before; auto: the first that the server's CapabilityStatement has.",
+    )
+    sending: Literal["auto", "transaction", "batch", "single"] = Field(
+        default="auto",
+        description="How a document's resources are sent: at once or not at all; or, for servers without transactions,"
+        " as a batch or one by one, taken back where a part fails.",
     )
     guarded: bool = Field(
         default=True,
@@ -184,8 +254,16 @@ class FhirSettings(_Part):
     )
     timeout_seconds: float = Field(default=30.0, gt=0, description="For one request.")
     attempts: int = Field(default=4, ge=1, description="Tries of one request before the record is tried again later.")
+    concurrency: int = Field(
+        default=16, ge=1, description="Most transactions at once; fewer while the server is slow or throttles."
+    )
+    max_bundle_entries: int = Field(default=500, ge=10, description="Most entries in one transaction.")
+    max_bundle_bytes: int = Field(default=10_000_000, ge=100_000, description="Largest transaction, in bytes.")
     bundles: Path | None = Field(
-        default=None, description="A folder: transaction Bundles are written there instead of to a server."
+        default=None, description="A folder: what is to be written is put there instead of on a server."
+    )
+    bundles_format: Literal["transaction", "ndjson"] = Field(
+        default="transaction", description="In `bundles`: a transaction Bundle a file, or NDJSON for a bulk import."
     )
 
 
