@@ -6,15 +6,17 @@ import base64
 import importlib
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from hypothesis import settings as hypothesis_settings
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.model import Json
@@ -113,6 +115,23 @@ def event() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
+def docker_answers() -> bool:
+    """Whether a Docker engine is there, asked only where one could be."""
+    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+        return False
+    try:
+        client = docker.from_env(timeout=3)
+    except docker.errors.DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except (docker.errors.DockerException, OSError):
+        return False
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="session")
 def local_fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real HAPI FHIR server in a process of its own (deploy/local/fhir), which a test may kill and start again.
 
@@ -120,10 +139,7 @@ def local_fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """
     sys.path.append(str(Path(__file__).parents[1] / "deploy" / "local" / "fhir"))  # programs, and no package
     program = importlib.import_module("local_fhir")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = program.LocalFhir(tmp_path_factory.mktemp("fhir"), port)
+    server = program.LocalFhir(tmp_path_factory.mktemp("fhir"), program.free_port())
     try:
         server.start()
     except program.JvmError as error:
@@ -133,7 +149,24 @@ def local_fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def fhir_container() -> Iterator[str]:
+    """HAPI's own image, as docker-compose.yml runs it; its base URL."""
+    container = DockerContainer("hapiproject/hapi:v8.8.0-1").with_exposed_ports(8080)
+    container.with_env("hapi.fhir.fhir_version", "R4")
+    container.with_env("hapi.fhir.allow_external_references", "true")
+    container.waiting_for(HttpWaitStrategy(8080, "/fhir/metadata").for_status_code(200).with_startup_timeout(180))
+    with container:
+        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(8080)}/fhir"
+
+
+@pytest.fixture(scope="session")
 def fhir_address(request: pytest.FixtureRequest) -> str:
-    """The base URL of a real FHIR server: that of MEDIE_TEST_FHIR_URL, else one that is started here."""
-    given = os.environ.get("MEDIE_TEST_FHIR_URL")
-    return given or str(request.getfixturevalue("local_fhir").address)
+    """The base URL of a real FHIR server, started once a session and only where a test asks for it.
+
+    That of MEDIE_TEST_FHIR_URL, else one in a container where Docker is, else one in a process.
+    """
+    if given := os.environ.get("MEDIE_TEST_FHIR_URL"):
+        return given
+    if request.getfixturevalue("docker_answers"):
+        return str(request.getfixturevalue("fhir_container"))
+    return str(request.getfixturevalue("local_fhir").address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -36,18 +35,16 @@ class Target:
         return f"{name}-{self.tag}"
 
 
-def _fhir_targets() -> list[str]:
-    real = ["real server"] if os.environ.get("MEDIE_TEST_FHIR_URL") else []
-    return ["twin in memory", "twin in a file", "twin over HTTP", *real]
+_KINDS = ["twin in memory", "twin in a file", "twin over HTTP", pytest.param("real HAPI", marks=pytest.mark.fhir)]
 
 
-@pytest.fixture(params=_fhir_targets())
+@pytest.fixture(params=_KINDS)
 async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Target]:
-    """Each kind of FHIR server in turn; a real one too where MEDIE_TEST_FHIR_URL names it (docs/fhir-server.md)."""
+    """Each kind of FHIR server in turn (docs/fhir-server.md)."""
     async with AsyncExitStack() as stack:
         server: FhirServer
-        if request.param == "real server":
-            server = await stack.enter_async_context(FhirHttp(os.environ["MEDIE_TEST_FHIR_URL"]))
+        if request.param == "real HAPI":
+            server = await stack.enter_async_context(FhirHttp(request.getfixturevalue("fhir_address")))
         elif request.param == "twin over HTTP":
             served = stack.enter_context(FhirTwinServer(stack.enter_context(FhirTwin())))
             server = await stack.enter_async_context(FhirHttp(served.base_url))

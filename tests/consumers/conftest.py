@@ -18,7 +18,6 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, NoReturn
 
-import docker
 import pytest
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as ClientPartition
@@ -85,22 +84,6 @@ def _started(kind: str, directory: Path, nodes: int = 1, **options: Any) -> Any:
     return kafka
 
 
-def _docker_answers() -> bool:
-    """Whether a Docker engine is there, asked only where one could be."""
-    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
-        return False
-    try:
-        client = docker.from_env(timeout=3)
-    except docker.errors.DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (docker.errors.DockerException, OSError):
-        return False
-    finally:
-        client.close()
-
-
 def _container() -> DockerContainer:
     """Apache Kafka's own image with the settings of our local broker, on a port that is known beforehand."""
     lines = (Path(__file__).parents[2] / "deploy" / "local" / "kafka" / "server.properties").read_text().splitlines()
@@ -122,11 +105,11 @@ def _container() -> DockerContainer:
 
 
 @pytest.fixture(scope="session")
-def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka_address(docker_answers: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real broker: that of MEDIE_TEST_KAFKA, else one in a container where Docker is, else one in a process."""
     if given := os.environ.get("MEDIE_TEST_KAFKA"):
         yield given
-    elif _docker_answers():
+    elif docker_answers:
         with _container() as container:
             yield container.address
     else:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import socket
 import sys
@@ -47,15 +48,32 @@ def compiled(jars: str) -> Path:
     return folder
 
 
-class LocalFhir(LocalServer):
-    """One server, whose database, log and process id lie in ``directory``."""
+def free_port() -> int:
+    """A port that nobody has now, below those that the system gives to outgoing connections while the server starts."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
-    def __init__(self, directory: Path, port: int = 18080, heap: str = "768m") -> None:
+
+class LocalFhir(LocalServer):
+    """One server, whose database, log and process id lie in ``directory``.
+
+    ``kept``: what is written outlives the process; else the database is in memory, and faster.
+    """
+
+    def __init__(self, directory: Path, port: int = 18080, heap: str = "768m", *, kept: bool = True) -> None:
         data = str(directory.resolve() / "data")
-        super().__init__("fhir", directory.resolve(), mark=data)
+        mark = f"-Dmedie.fhir={data}"  # an argument that no other process has
+        super().__init__("fhir", directory.resolve(), mark=mark)
         self.port = port
         self.heap = heap
-        self._arguments = ("FhirServer", str(port), data)
+        self._mark = mark
+        self._arguments = ("FhirServer", str(port), *([data] if kept else []))
 
     @property
     def address(self) -> str:
@@ -72,7 +90,9 @@ class LocalFhir(LocalServer):
             raise JvmError(f"not installed: {', '.join(missing)}")
         jars = class_path(HERE / "pom.xml", KEPT)
         classes = os.pathsep.join((str(compiled(jars)), jars))
-        self._jvm.start((f"-Xmx{self.heap}", *LEAN, "-cp", classes, *self._arguments), self._answers, wait_s)
+        self._jvm.start(
+            (f"-Xmx{self.heap}", *LEAN, self._mark, "-cp", classes, *self._arguments), self._answers, wait_s
+        )
 
     def _answers(self) -> bool:
         """Whether it says what it can do; the first such answer takes HAPI some seconds, the next ones none."""
