@@ -265,6 +265,13 @@ class FhirSettings(_Part):
     bundles_format: Literal["transaction", "ndjson"] = Field(
         default="transaction", description="In `bundles`: a transaction Bundle a file, or NDJSON for a bulk import."
     )
+    batch_mebibytes: int = Field(default=64, ge=1, description="A batch of NDJSON is finished when it is so large.")
+    batch_seconds: float = Field(default=300.0, gt=0, description="A batch of NDJSON is finished when it is so old.")
+    shadow: Path | None = Field(
+        default=None,
+        description="For `bundles` and `kafka.bundles`: an SQLite file that remembers what was written there, so that"
+        " what no longer holds is taken back; for one process alone. It holds patients' data.",
+    )
 
 
 class NoteSettings(_Part):
