@@ -1,21 +1,23 @@
 """Every knob: one frozen object from the environment and one YAML file, all faults at once.
 
 The environment wins over the file, the file over the defaults. A variable is ``MEDIE_`` and the path joined by two
-underscores: ``MEDIE_KAFKA__BOOTSTRAP_SERVERS``. The file is named by ``MEDIE_CONFIG``. docs/settings.md is made from
-the descriptions here.
+underscores: ``MEDIE_KAFKA__BOOTSTRAP_SERVERS``. The file is named by ``MEDIE_CONFIG``. A secret may stand in a file of
+its own, as Docker and Kubernetes give them: ``MEDIE_FHIR__TOKEN_FILE=/run/secrets/fhir`` is ``MEDIE_FHIR__TOKEN``.
+docs/settings.md is made from the descriptions here.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unreadable
 
 from medie_fhir.errors import SettingsError
@@ -33,6 +35,7 @@ __all__ = [
     "Settings",
     "TracingSettings",
     "load_settings",
+    "secret_variables",
 ]
 
 
@@ -227,15 +230,21 @@ class FhirSettings(_Part):
     allowed_hosts: frozenset[str] = Field(
         default=frozenset(), description="Further hosts that absolute content URLs may name; no other is contacted."
     )
-    documents: Literal["copy", "copy-with-text", "reference", "logical"] = Field(
+    documents: Literal["copy", "copy-with-url", "reference", "logical"] = Field(
         default="copy",
         description="`copy`: write a DocumentReference of the note's metadata, without text, and refer to it;"
-        " `copy-with-text`: with it; `reference`: the target holds the original; `logical`: refer by identifier alone.",
+        " `copy-with-url`: one that says where the text is; `reference`: the target holds the original; `logical`: refer"
+        " by identifier alone (docs/subjects.md).",
     )
     missing_subject: Literal["dead-letter", "stub", "wait"] = Field(
         default="dead-letter",
         description="What to do where the target server doesn't hold the note's patient: refuse the note, create a"
         " Patient with nothing but the identifier, or try again until it is there.",
+    )
+    external_subjects: bool = Field(
+        default=False,
+        description="Refer to a Patient on another server by its URL, where the note does so; off: find the Patient on"
+        " the target by the identifier that the note gives beside the URL.",
     )
     identity: Literal["auto", "client-ids", "conditional-update", "search-then-create"] = Field(
         default="auto",
@@ -336,6 +345,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment before the file, which comes in as arguments."""
         del settings_cls, dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = _with_secrets_of_files(env_settings.env_vars)
         return env_settings, init_settings
 
 
@@ -361,6 +372,42 @@ def load_settings(file: Path | None = None) -> Settings:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(faults)) from None
+
+
+def secret_variables(model: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The environment variables of secrets that may be given as a file: the variable's name and ``_FILE``.
+
+    Where there is a setting of that very name (``fhir.auth.token_file``), that setting it is.
+    """
+    for name, field in model.model_fields.items():
+        here, kind = (*path, name), field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from secret_variables(kind, here)
+        elif SecretStr in (kind, *get_args(kind)) and f"{name}_file" not in model.model_fields:
+            yield f"MEDIE_{'__'.join(here).upper()}"
+
+
+def _with_secrets_of_files(given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The environment, as if the secrets in files stood there. Raises SettingsError with all that can't be read."""
+    found, faults = dict(given), []
+    for variable in secret_variables():
+        file = found.pop(f"{variable}_FILE".lower(), None)
+        if file is None:
+            continue
+        if variable.lower() in given:
+            faults.append(f"{variable}_FILE: is set beside {variable}: one of the two is needed")
+            continue
+        try:
+            secret = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name that no file can have
+            faults.append(f"{variable}_FILE: {file}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            continue
+        if not secret:
+            faults.append(f"{variable}_FILE: {file}: is empty")
+        found[variable.lower()] = secret
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return found
 
 
 def _told(fault: ErrorDetails) -> str:

@@ -18,7 +18,7 @@ from medie_fhir.extraction import Task
 from medie_fhir.mapping import MappingFile
 from medie_fhir.metrics import METRICS
 from medie_fhir.model import ExtractionRecord
-from medie_fhir.settings import Settings
+from medie_fhir.settings import Settings, secret_variables
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS: dict[str, type[BaseModel]] = {
@@ -27,6 +27,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "task.schema.json": Task,
     "settings.schema.json": Settings,
 }
+SECRETS = frozenset(secret_variables())
 INTRODUCTION = """# Settings
 
 Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting in the environment
@@ -34,6 +35,10 @@ Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting
 (`kafka: {bootstrap_servers: …}`).
 A list or a mapping is JSON in the environment: `MEDIE_FHIR__ALLOWED_HOSTS='["files.example.org"]'`.
 The environment wins. `medie-fhir doctor` shows whether they work.
+
+A secret may stand in a file of its own, as Docker and Kubernetes mount them: where the table says `…_FILE`, add that to
+the variable's name and give the file's path, as in `MEDIE_FHIR__TOKEN_FILE=/run/secrets/fhir_token`. Line ends after
+the secret are left out. The file is read at the start.
 
 | setting | environment | default | meaning |
 |---|---|---|---|
@@ -69,7 +74,8 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
             rows += _rows(kind, here)
             continue
         default = "" if field.default in (PydanticUndefined, None) else f"`{_plain(field.default)}`"
-        variable = f"`MEDIE_{'__'.join(here).upper()}`"
+        variable = f"MEDIE_{'__'.join(here).upper()}"
+        variable = f"`{variable}`" + (" or `…_FILE`" if variable in SECRETS else "")
         rows.append(f"| `{'.'.join(here)}` | {variable} | {default} | {field.description or ''} |\n")
     return rows
 
