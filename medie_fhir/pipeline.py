@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -42,6 +42,7 @@ from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
     BASE,
     Standing,
+    Unmarked,
     Work,
     assemble,
     count_in_error,
@@ -51,15 +52,21 @@ from medie_fhir.transaction import (
     guarded,
     identifier_token,
     identify,
+    is_in_error,
     named_by,
+    place,
     targets,
+    tasks,
     transaction,
+    version_of,
+    without,
 )
 
 __all__ = ["Options", "Pipeline", "Published"]
 
 _FACTS = f"{BASE}/fact"
 _READS_AT_ONCE = 8
+_TARGETS_AT_ONCE = 30  # of one search: a URL of 2,000 characters goes through every proxy
 _DESCRIBED_FOR = timedelta(minutes=5)
 _NO_MODEL = ModelDescription(model="none")
 
@@ -78,11 +85,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing a record came to. ``resources``: how many hold now because of it; ``retracted``: no longer do."""
+    """What publishing a record came to.
+
+    ``resources``: how many hold now because of it; ``retracted``: no longer do; ``kept``: stay as someone else has left
+    them.
+    """
 
     outcome: Literal["written", "retracted", "stale", "empty"]
     resources: int = 0
     retracted: int = 0
+    kept: int = 0
 
 
 class Pipeline:
@@ -110,6 +122,7 @@ class Pipeline:
         self._description: ModelDescription | None = None
         self._described_at = datetime.min.replace(tzinfo=UTC)
         self._devices: set[str] = set()
+        self._unmarked = Unmarked()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -212,18 +225,21 @@ class Pipeline:
         with self.telemetry.station("fhir"):
             record = await self._by_id(record)
             standing = await self._standing(record.document)
-            if standing.outdates(record):
-                return Published("stale")
-            standing = await self._with_resources(standing)
+        if standing.outdates(record) or self._unmarked.outdates(record):
+            return Published("stale")
         resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
+        if standing.is_known:
+            with self.telemetry.station("fhir"):
+                standing = await self._with_resources(standing, resources)
         with self.telemetry.station("transaction"):
             bundle = self._assembled(record, resources, standing)
         if bundle is None:
+            self._unmarked.remember(record)
             return Published("empty")
         with self.telemetry.station("fhir"):
+            bundle = without(bundle, await self._tasks_that_stand(bundle))
             await self._write(guarded(bundle, standing) if self.options.guarded else bundle, record)
-        outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
-        return Published(outcome, len(resources), count_in_error(bundle))
+        return _published(record, resources, standing, bundle)
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -308,7 +324,25 @@ class Pipeline:
         provenances = await self.target.search("Provenance", {"entity": ours})
         return Standing(copy, tuple(provenances))
 
-    async def _with_resources(self, standing: Standing) -> Standing:
+    async def _with_resources(self, standing: Standing, resources: list[Json]) -> Standing:
+        """With what stands of the document's facts, and what others say of it; not asked on the live path."""
+        found = await self._read_all([*targets(standing.provenances), *map(place, resources)])
+        if self.mapping.file.reviewed == "overwrite":
+            return replace(standing, resources=found)
+        places = [place(r) for r in found]
+        said: dict[str, Json] = {}
+        for start in range(0, len(places), _TARGETS_AT_ONCE):
+            few = ",".join(places[start : start + _TARGETS_AT_ONCE])
+            said |= {place(p): p for p in await self.target.search("Provenance", {"target": few})}
+        others = tuple(p for p in said.values() if version_of(p) is None)
+        return replace(standing, resources=found, others=others)
+
+    async def _tasks_that_stand(self, bundle: Json) -> list[str]:
+        """Those of the Bundle's Tasks that are on the server already: a person's progress on them stands."""
+        return [place(task) for task in await self._read_all(tasks(bundle))]
+
+    async def _read_all(self, references: Iterable[str]) -> tuple[Json, ...]:
+        """The resources that are there, once each."""
         gate = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def one(reference: str) -> Json | None:
@@ -316,12 +350,20 @@ class Pipeline:
                 resource_type, resource_id = reference.split("/", 1)
                 return await self.target.read(resource_type, resource_id)
 
-        found = await asyncio.gather(*map(one, targets(standing.provenances)))
-        return replace(standing, resources=tuple(r for r in found if r is not None))
+        found = await asyncio.gather(*map(one, dict.fromkeys(references)))
+        return tuple(r for r in found if r is not None)
 
     def _assembled(self, record: ExtractionRecord, resources: list[Json], standing: Standing) -> Json | None:
         work = Work.of(record, self.mapping.label, standing)
-        return assemble(record, resources, standing, work, mapping=self.mapping.label, copies=self.options.copies)
+        return assemble(
+            record,
+            resources,
+            standing,
+            work,
+            mapping=self.mapping.label,
+            copies=self.options.copies,
+            reviewed=self.mapping.file.reviewed,
+        )
 
     async def _write(self, bundle: Json, record: ExtractionRecord) -> None:
         """Post the transaction, once the Device that it refers to is there.
@@ -364,3 +406,12 @@ def _record(
         facts=facts,
         usage=reading.usage,
     )
+
+
+def _published(record: ExtractionRecord, resources: list[Json], standing: Standing, bundle: Json) -> Published:
+    """What a written Bundle came to."""
+    written = {place(entry["resource"]) for entry in bundle["entry"]}
+    kept = {place(r) for r in standing.resources if not is_in_error(r)} - written
+    new = [r for r in resources if place(r) in written]
+    outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
+    return Published(outcome, len(new), count_in_error(bundle), len(kept))

@@ -39,5 +39,11 @@ class MappingFile(Frozen):
     task: str = Field(description="The task whose fields it maps.")
     fhir_version: Literal["4.0.1"] = Field(default="4.0.1", description="The FHIR version of what it makes.")
     primary_field: str = Field(default="cancer_type", description="The field whose resource `%primary` refers to.")
+    reviewed: Literal["keep", "flag", "overwrite"] = Field(
+        default="keep",
+        description="What becomes of a resource that someone else has changed on the server, where its note is read"
+        " again, no longer says it, or no longer holds. `keep`: it stays as it is; `flag`: it stays, and a Task asks a"
+        " reviewer to look at it; `overwrite`: it is written over or taken back like any other.",
+    )
     policy: dict[str, FieldPolicy] = Field(description="What may be written, by field.")
     templates: tuple[Template, ...] = Field(min_length=1, description="The resources, in the order of the Bundle.")

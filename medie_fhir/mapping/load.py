@@ -57,7 +57,10 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
         faults += _broken_templates(file, source)
     if faults:
         raise InvalidMapping(faults)
-    canonical = json.dumps(file.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    # What becomes of a person's edits changes nothing that is made of a note: the label, and with it the Provenances'
+    # ids, stays the same.
+    content = file.model_dump(mode="json", exclude={"reviewed"})
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest())
 
 

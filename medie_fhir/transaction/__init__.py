@@ -1,15 +1,27 @@
 """Station: resources → one idempotent transaction, with identity, provenance and retractions."""
 
-from medie_fhir.transaction.bundle import Work, assemble, count_in_error, document_reference, guarded, transaction
+from medie_fhir.transaction.bundle import (
+    Reviewed,
+    Work,
+    assemble,
+    count_in_error,
+    document_reference,
+    guarded,
+    transaction,
+)
 from medie_fhir.transaction.identity import BASE, document_id
 from medie_fhir.transaction.known import identifier_token, named_by
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
-from medie_fhir.transaction.standing import Standing, is_in_error, targets
+from medie_fhir.transaction.review import tasks, without
+from medie_fhir.transaction.standing import Standing, is_in_error, place, targets, version_of
+from medie_fhir.transaction.unmarked import Unmarked
 
 __all__ = [
     "BASE",
+    "Reviewed",
     "Standing",
+    "Unmarked",
     "Work",
     "assemble",
     "count_in_error",
@@ -21,6 +33,10 @@ __all__ = [
     "identify",
     "is_in_error",
     "named_by",
+    "place",
     "targets",
+    "tasks",
     "transaction",
+    "version_of",
+    "without",
 ]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
 from medie_fhir.transaction.identity import device_id, document_id, provenance_id
+from medie_fhir.transaction.judged import judged
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
-from medie_fhir.transaction.standing import Standing, decided, is_in_error, retracted
+from medie_fhir.transaction.review import review_tasks
+from medie_fhir.transaction.stamp import relative, stamped
+from medie_fhir.transaction.standing import Standing, is_in_error, place, retracted
 
-__all__ = ["Work", "assemble", "count_in_error", "document_reference", "guarded", "transaction"]
+__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "document_reference", "guarded", "transaction"]
+
+Reviewed = Literal["keep", "flag", "overwrite"]
+"""What becomes of a resource that someone else has changed: docs/reconciliation.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,52 +49,60 @@ def document_reference(document: DocumentInfo, *, copies: bool) -> Json:
 
 
 def assemble(
-    record: ExtractionRecord, resources: Sequence[Json], standing: Standing, work: Work, *, mapping: str, copies: bool
+    record: ExtractionRecord,
+    resources: Sequence[Json],
+    standing: Standing,
+    work: Work,
+    *,
+    mapping: str,
+    copies: bool,
+    reviewed: Reviewed = "keep",
 ) -> Json | None:
     """The transaction Bundle for a record, or None where there is nothing to say.
 
     ``resources`` are complete, with their ids. ``copies``: write a copy of the document's metadata and refer to it.
-    One that a person has confirmed, refuted or corrected on the server since is not overwritten with a suggestion.
+    ``reviewed``: what becomes of those that someone else has changed on the server since.
     """
     document = document_reference(record.document, copies=copies)
-    kept = [f"{r['resourceType']}/{r['id']}" for r in resources]
-    gone = retracted(standing.resources, frozenset(kept))
-    if _nothing_to_say(record, kept, gone, standing):
+    theirs = frozenset[str]() if reviewed == "overwrite" else judged(standing, record.document, resources)
+    written = [stamped(r) for r in resources if place(r) not in theirs]
+    gone = [stamped(r) for r in retracted(standing.resources, theirs.union(map(place, resources)))]
+    if not resources and not gone and _nothing_to_say(record, standing):
         return None
     entries: list[Json] = []
     if document["reference"] != record.document.reference:
         entries.append(document_copy(record, standing.document))
-    judged = {f"{r['resourceType']}/{r['id']}" for r in standing.resources if decided(r)}
-    entries.extend(r for r, reference in zip(resources, kept, strict=True) if decided(r) or reference not in judged)
-    entries.extend(gone)
+    entries += [*written, *gone]
+    if reviewed == "flag":
+        entries += review_tasks(record, resources, standing, theirs, work.recorded)
     if record.outcome is not Outcome.RETRACTED:
-        act = Act(work.extraction, work.recorded, document, kept)
+        act = Act(work.extraction, work.recorded, document, _targets(written, work.extraction, standing))
         entries.append(extraction_provenance(record, act, mapping))
     if gone or record.outcome is Outcome.RETRACTED:
-        act = Act(work.retraction, work.recorded, document, _retraction_targets(gone, standing, work))
+        act = Act(work.retraction, work.recorded, document, _targets(gone, work.retraction, standing))
         why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"
         entries.append(retraction_provenance(record, act, why))
     return transaction(entries)
 
 
-def _nothing_to_say(record: ExtractionRecord, kept: list[str], gone: list[Json], standing: Standing) -> bool:
-    """Whether a record neither writes nor takes back anything: most notes of a hospital name no cancer.
+def _nothing_to_say(record: ExtractionRecord, standing: Standing) -> bool:
+    """Whether a record that neither writes nor takes back anything need not be known of: most notes name no cancer.
 
-    A retraction is said even so, for it keeps an older version that comes late from being written; but not of a
-    document that nothing is known of, for there would be nobody to say it of.
+    Where something is known of the document, its version is: it keeps an older one that comes late from being written.
+    For the same reason a retraction is said of a document that nothing is known of; but not where the patient isn't
+    known either, for there would be nobody to say it of.
     """
-    if kept or gone:
-        return False
     if record.outcome is Outcome.RETRACTED:
         return standing.document is None and record.document.subject is None
-    return True
+    return not standing.is_known
 
 
-def _retraction_targets(gone: list[Json], standing: Standing, work: Work) -> list[str]:
-    """What is retracted. Done again, a retraction finds nothing left to do, and keeps the targets it first had."""
-    before = next((p for p in standing.provenances if p.get("id") == work.retraction), None)
-    named = [t["reference"].split("/_history/")[0] for t in before["target"]] if before else []
-    return list(dict.fromkeys([*named, *(f"{r['resourceType']}/{r['id']}" for r in gone)]))
+def _targets(touched: Sequence[Json], work: str, standing: Standing) -> list[str]:
+    """What a piece of work touched. Done again it may find less left to do, and keeps the targets it first had."""
+    before = next((p for p in standing.provenances if p.get("id") == work), None)
+    named = [relative(t.get("reference", "")) for t in before["target"]] if before else []
+    facts = [t for t in named if t and not t.startswith("DocumentReference/")]
+    return list(dict.fromkeys([*facts, *map(place, touched)]))
 
 
 def transaction(resources: Sequence[Json]) -> Json:
@@ -95,25 +110,29 @@ def transaction(resources: Sequence[Json]) -> Json:
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": [
-            {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
-        ],
+        "entry": [{"resource": r, "request": {"method": "PUT", "url": place(r)}} for r in resources],
     }
 
 
 def guarded(bundle: Json, standing: Standing) -> Json:
-    """The same Bundle, to be refused where the document's copy is not, or no longer, the one that was read.
+    """The same Bundle, to be refused where what it overwrites is not, or no longer, what was read.
 
-    A member that was frozen, or a request that was held up on its way, must not lay an old version over a newer one
-    that another has written meanwhile (FHIR R4, http, §3.1.0.5 "Managing Resource Contention"). Where no copy was read,
-    none may be there: ``W/"0"`` is the version of none, and HAPI (8.8, tried) creates by it, or answers 409.
+    A person may edit a resource between our reading and our writing, and a member that was frozen, or a request that
+    was held up on its way, must not lay an old version over a newer one that another has written meanwhile (FHIR R4,
+    http, §3.1.0.5 "Managing Resource Contention"). Where no copy of the document was read, none may be there: ``W/"0"``
+    is the version of none, and HAPI (8.8, tried) creates by it, or answers 409. The same goes for Tasks, which are
+    never overwritten. A new fact has no condition, and neither have Provenances, which nobody else writes.
     """
-    version = (standing.document or {}).get("meta", {}).get("versionId", "0")
+    read = {place(r): r.get("meta", {}).get("versionId") for r in standing.resources}
+    version = "0" if standing.document is None else standing.document.get("meta", {}).get("versionId")
 
     def guard(entry: Json) -> Json:
-        if entry["resource"]["resourceType"] != "DocumentReference":
+        resource = entry["resource"]
+        of_kind = {"DocumentReference": version, "Task": "0"}.get(resource["resourceType"])
+        condition = read.get(place(resource), of_kind)
+        if condition is None:
             return entry
-        return {**entry, "request": {**entry["request"], "ifMatch": f'W/"{version}"'}}
+        return {**entry, "request": {**entry["request"], "ifMatch": f'W/"{condition}"'}}
 
     return {**bundle, "entry": [guard(entry) for entry in bundle["entry"]]}
 

@@ -12,7 +12,7 @@ import uuid
 
 from medie_fhir.model import DocumentInfo
 
-__all__ = ["BASE", "device_id", "document_id", "fact_id", "provenance_id"]
+__all__ = ["BASE", "device_id", "document_id", "fact_id", "patient_id", "provenance_id"]
 
 BASE = "https://medie-fhir.github.io/fhir"
 """The root of the project's own identifier systems. Ids hang on it: it never changes."""
@@ -34,6 +34,11 @@ def fact_id(document: DocumentInfo, field: str, concept_key: str) -> str:
     return _id("fact", document.source, document.reference, field, concept_key)
 
 
+def patient_id(system: str, value: str) -> str:
+    """The id of a Patient that we make of an identifier, where a target server doesn't hold the real one."""
+    return _id("patient", system, value)
+
+
 def device_id(model: str, adapter: str | None, adapter_digest: str | None, server: str | None) -> str:
     """The id of the Device that stands for a base model, its adapter and the server's version."""
     return _id("device", model, adapter, adapter_digest, server)
@@ -49,3 +54,8 @@ def provenance_id(document: DocumentInfo, content: str | None, *work: str | None
     return _id(
         "provenance", document.source, document.reference, version.version_id, version.last_updated, content, *work
     )
+
+
+def task_id(document: DocumentInfo, focus: str, *why: str) -> str:
+    """The id of the Task that asks a person to look at ``focus`` again; ``why`` tells one cause from the next."""
+    return _id("task", document.source, document.reference, focus, *why)

@@ -2,7 +2,7 @@
 
 Found through ``Provenance?entity=DocumentReference/…``: its targets are what we wrote. Nothing is ever deleted: what
 no longer holds becomes ``entered-in-error`` (FHIR R4, Observation.status and Condition.verificationStatus), and the
-same id comes back to life when the fact returns.
+same id comes back to life when the fact returns. What someone else has changed is told in ``judged``.
 """
 
 from __future__ import annotations
@@ -14,22 +14,40 @@ from datetime import timedelta
 
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.identity import BASE
+from medie_fhir.transaction.stamp import relative
 
-__all__ = ["VERSION_SYSTEM", "Standing", "decided", "is_in_error", "retracted", "targets"]
+__all__ = [
+    "VERSION_SYSTEM",
+    "Standing",
+    "is_in_error",
+    "place",
+    "retracted",
+    "targets",
+    "version_of",
+]
 
 VERSION_SYSTEM = f"{BASE}/document-version"
 _CLOCKS_APART = timedelta(hours=1)
-_DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
 _NOT_OURS_TO_RETRACT = frozenset({"DocumentReference", "Device", "Patient", "Encounter", "Provenance"})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Earlier work on a document: our copy of its metadata, the Provenances, and the resources they name."""
+    """Earlier work on a document: our copy of its metadata, the Provenances, and what stands of its facts.
+
+    ``resources`` are those that the Provenances name, and those under the ids of what is to be written: a Provenance
+    may have been lost. ``others`` are Provenances of someone else's that name any of them.
+    """
 
     document: Json | None = None
     provenances: tuple[Json, ...] = ()
     resources: tuple[Json, ...] = ()
+    others: tuple[Json, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything at all is known of the document."""
+        return self.document is not None or bool(self.provenances)
 
     def outdates(self, record: ExtractionRecord) -> bool:
         """Whether the record is stale.
@@ -38,13 +56,13 @@ class Standing:
         where it seems a little older than what stands.
         """
         version = record.document.version
-        if record.reason is RetractionReason.DELETED and version not in map(_version, self.provenances):
+        if record.reason is RetractionReason.DELETED and version not in map(version_of, self.provenances):
             version = version.later(_CLOCKS_APART)
         return self.knows_newer_than(version)
 
     def knows_newer_than(self, version: DocumentVersion) -> bool:
         """Whether a newer version of the document was already worked on, so that this one is stale."""
-        return any(version.older_than(known) for known in map(_version, self.provenances) if known)
+        return any(version.older_than(known) for known in map(version_of, self.provenances) if known)
 
     def recorded(self, provenance: str) -> str | None:
         """When this very work was first recorded, where it was: done again, it keeps its time and makes no version."""
@@ -56,12 +74,12 @@ def targets(provenances: Iterable[Json]) -> list[str]:
 
     Where the target server holds the original document, others' Provenances name it too: their targets are not ours.
     """
-    ours = (p for p in provenances if _version(p) is not None)
-    found = (t.get("reference", "").split("/_history/")[0] for p in ours for t in p.get("target", ()))
+    ours = (p for p in provenances if version_of(p) is not None)
+    found = (relative(t.get("reference", "")) for p in ours for t in p.get("target", ()))
     return [r for r in dict.fromkeys(found) if "/" in r and r.split("/")[0] not in _NOT_OURS_TO_RETRACT]
 
 
-def _version(provenance: Json) -> DocumentVersion | None:
+def version_of(provenance: Json) -> DocumentVersion | None:
     """The version of the document that a Provenance speaks of."""
     for entity in provenance.get("entity", ()):
         identifier = entity.get("what", {}).get("identifier", {})
@@ -74,19 +92,14 @@ def _version(provenance: Json) -> DocumentVersion | None:
     return None
 
 
-def decided(resource: Json) -> bool:
-    """Whether a resource says that someone has judged it (Condition.verificationStatus, Observation.status)."""
-    codings = resource.get("verificationStatus", {}).get("coding", ())
-    return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
+def place(resource: Json) -> str:
+    """Where a resource is: ``Type/id``."""
+    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:
     """What stands and is not in ``kept`` (references), rewritten as entered in error; what already is, is left out."""
-    return [
-        _entered_in_error(resource)
-        for resource in standing
-        if f"{resource['resourceType']}/{resource['id']}" not in kept and not is_in_error(resource)
-    ]
+    return [_entered_in_error(r) for r in standing if place(r) not in kept and not is_in_error(r)]
 
 
 def is_in_error(resource: Json) -> bool:

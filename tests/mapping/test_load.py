@@ -109,3 +109,23 @@ def test_braces_without_a_counterpart_are_a_fault_and_not_text(broken: str) -> N
 @pytest.mark.parametrize("brackets", ["[", "{a: "])
 def test_endless_nesting_is_a_fault(brackets: str) -> None:
     assert faults(brackets * 50_000) == ["mine.yaml: not YAML: nested too deeply"]
+
+
+def test_what_becomes_of_edits_is_kept_by_default_and_no_part_of_the_mappings_label(
+    default_text: str, default: Mapping
+) -> None:
+    loaded = {
+        how: load_mapping(default_text.replace("reviewed: keep", how), "m.yaml", default.file.policy)
+        for how in ("reviewed: keep", "reviewed: flag", "reviewed: overwrite", "")
+    }
+    assert [m.file.reviewed for m in loaded.values()] == ["keep", "flag", "overwrite", "keep"]
+    assert len({m.label for m in loaded.values()}) == 1, "else a Provenance of each note would be made anew"
+
+
+def test_another_word_for_it_is_refused_with_its_line(default_text: str) -> None:
+    with pytest.raises(InvalidMapping) as caught:
+        load_mapping(default_text.replace("reviewed: keep", "reviewed: ask"), "m.yaml", FIELDS)
+    (fault,) = caught.value.faults
+    line = default_text.splitlines().index("reviewed: keep") + 1
+    assert fault.startswith(f"m.yaml:{line}:")
+    assert "'keep', 'flag' or 'overwrite'" in fault

@@ -6,17 +6,25 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import Standing, Work, assemble, device, guarded
+from medie_fhir.transaction import Reviewed, Standing, Work, assemble, device, guarded
+from medie_fhir.transaction.stamp import is_as_written, stamped
 
 MAPPING = "default@1.0.0#abc"
 STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
 OLD: Json = {"resourceType": "Observation", "id": "old-1", "status": "preliminary"}
 
 
-def put(record: Any, resources: list[Json], standing: Standing | None = None, *, copies: bool = True) -> Json | None:
+def put(
+    record: Any,
+    resources: list[Json],
+    standing: Standing | None = None,
+    *,
+    copies: bool = True,
+    reviewed: Reviewed = "keep",
+) -> Json | None:
     standing = standing or Standing()
     work = Work.of(record, MAPPING, standing)
-    return assemble(record, resources, standing, work, mapping=MAPPING, copies=copies)
+    return assemble(record, resources, standing, work, mapping=MAPPING, copies=copies, reviewed=reviewed)
 
 
 def kinds(bundle: Json | None) -> list[str]:
@@ -167,6 +175,90 @@ def test_where_no_copy_was_read_none_may_be_there(make_record: Any) -> None:
     bundle = put(make_record(), [STAGE])
     assert bundle is not None
     assert guarded(bundle, Standing())["entry"][0]["request"]["ifMatch"] == 'W/"0"'
+
+
+def test_a_guarded_transaction_is_for_the_versions_that_were_read_of_what_it_overwrites_and_takes_back(
+    make_record: Any,
+) -> None:
+    read = tuple(stamped(r) | {"meta": {"versionId": v}} for r, v in ((STAGE, "3"), (OLD, "5")))
+    standing = Standing({"resourceType": "DocumentReference", "id": "x", "meta": {"versionId": "7"}}, (), read)
+    new = {**STAGE, "id": "new-1"}
+    bundle = put(make_record("2"), [STAGE, new], standing)
+    assert bundle is not None
+    conditions = {e["request"]["url"]: e["request"].get("ifMatch") for e in guarded(bundle, standing)["entry"][:4]}
+    assert list(conditions.values()) == ['W/"7"', 'W/"3"', None, 'W/"5"']
+    assert conditions["Observation/new-1"] is None
+
+
+def test_what_a_server_gives_no_version_of_has_no_condition(make_record: Any) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x"}, (), (stamped(OLD),))
+    bundle = put(make_record("2"), [STAGE], standing)
+    assert bundle is not None
+    assert not any("ifMatch" in e["request"] for e in guarded(bundle, standing)["entry"])
+
+
+def test_a_task_may_not_be_there_yet(make_record: Any) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x"}, (), (JUDGED,))
+    bundle = put(make_record("2"), [STAGE], standing, reviewed="flag")
+    assert bundle is not None
+    (task,) = [e for e in guarded(bundle, standing)["entry"] if e["resource"]["resourceType"] == "Task"]
+    assert task["request"]["ifMatch"] == 'W/"0"'
+
+
+JUDGED: Json = {**stamped(OLD), "status": "final"}
+
+
+def test_every_fact_is_stamped_as_it_is_written(make_record: Any) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x"}, (), (stamped(OLD),))
+    bundle = put(make_record("2"), [STAGE], standing)
+    assert bundle is not None
+    facts = [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
+    assert [(f["status"], is_as_written(f)) for f in facts] == [("preliminary", True), ("entered-in-error", True)]
+
+
+@pytest.mark.parametrize("retracted", [None, RetractionReason.DELETED])
+@pytest.mark.parametrize(
+    ("reviewed", "made"),
+    [
+        ("keep", ["DocumentReference", "Provenance"]),
+        ("flag", ["DocumentReference", "Task", "Provenance"]),
+        ("overwrite", ["DocumentReference", "Observation", "Provenance"]),
+    ],
+)
+def test_what_a_person_changed_and_the_note_no_longer_says_is_treated_as_the_mapping_says(
+    make_record: Any, reviewed: Reviewed, made: list[str], retracted: RetractionReason | None
+) -> None:
+    standing = Standing({"resourceType": "DocumentReference", "id": "x", "status": "current"}, (), (JUDGED,))
+    bundle = put(make_record("2", retracted=retracted), [], standing, reviewed=reviewed)
+    assert sorted(set(kinds(bundle))) == sorted(made)
+    assert bundle is not None
+    provenance = bundle["entry"][-1]["resource"]
+    named = [t["reference"].split("/")[0] for t in provenance["target"]]
+    assert named == (["Observation"] if reviewed == "overwrite" else ["DocumentReference"])
+
+
+def test_a_provenance_names_what_the_work_wrote_and_not_what_it_left_to_a_person(make_record: Any) -> None:
+    """Else ours would be the later word of the two, and the next work would overwrite."""
+    standing = Standing({"resourceType": "DocumentReference", "id": "x"}, (), (JUDGED,))
+    bundle = put(make_record("2"), [STAGE, OLD], standing)
+    assert bundle is not None
+    assert bundle["entry"][-1]["resource"]["target"] == [{"reference": "Observation/stage-1"}]
+
+
+def test_work_done_again_names_what_it_wrote_though_a_person_has_changed_it_since(make_record: Any) -> None:
+    first = put(make_record(), [STAGE, OLD])
+    assert first is not None
+    copy, stage, _, provenance = (e["resource"] for e in first["entry"])
+    again = put(make_record(), [STAGE, OLD], Standing(copy, (provenance,), (stage, JUDGED)))
+    assert again is not None
+    assert [e["resource"] for e in again["entry"]] == [copy, stage, provenance]
+
+
+def test_an_empty_version_of_a_document_that_is_known_leaves_its_mark(make_record: Any) -> None:
+    known = Standing({"resourceType": "DocumentReference", "id": "x"})
+    assert kinds(put(make_record("2"), [], known)) == ["DocumentReference", "Provenance"]
+    by_provenance = Standing(provenances=({"id": "p", "entity": []},))
+    assert kinds(put(make_record("2"), [], by_provenance, copies=False)) == ["Provenance"]
 
 
 @pytest.mark.parametrize("retracted", [None, RetractionReason.SUPERSEDED])

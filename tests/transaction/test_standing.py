@@ -3,7 +3,7 @@
 from typing import Any
 
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
-from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, decided, retracted, targets
+from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, retracted, targets
 
 
 def provenance(version: str | None, last_updated: str | None = None, **more: object) -> Json:
@@ -63,6 +63,18 @@ def test_targets_are_what_we_wrote_once_each_and_never_people_or_documents() -> 
     assert targets([ours, provenance("2")]) == ["Condition/a", "Observation/b"]
 
 
+def test_a_target_is_the_same_however_the_server_spells_its_reference() -> None:
+    spelt = ("https://ehr.example/fhir/Condition/a", "Condition/a/_history/3", "Condition/a")
+    named = [{"reference": r} for r in spelt]
+    assert targets([provenance("1", target=named)]) == ["Condition/a"]
+
+
+def test_a_document_is_known_by_its_copy_or_by_what_was_done() -> None:
+    assert not Standing().is_known
+    assert Standing({"resourceType": "DocumentReference"}).is_known
+    assert Standing(provenances=(provenance("1"),)).is_known
+
+
 def test_what_others_wrote_from_the_same_document_is_not_ours_to_retract() -> None:
     entity = [{"role": "source", "what": {"reference": "DocumentReference/d"}}]
     theirs = {"resourceType": "Provenance", "entity": entity, "target": [{"reference": "Condition/theirs"}]}
@@ -81,14 +93,6 @@ def test_what_no_longer_holds_is_entered_in_error_and_not_deleted() -> None:
 def test_what_still_holds_or_is_in_error_already_is_left_alone() -> None:
     assert retracted([CONDITION], frozenset({"Condition/c"})) == []
     assert retracted(retracted([CONDITION, OBSERVATION], frozenset()), frozenset()) == []
-
-
-def test_what_we_write_is_decided_by_nobody() -> None:
-    assert not decided(CONDITION)
-    assert not decided(OBSERVATION)
-    assert not any(map(decided, retracted([CONDITION, OBSERVATION], frozenset())))
-    assert decided({**CONDITION, "verificationStatus": {"coding": [{"code": "refuted"}]}})
-    assert decided({**OBSERVATION, "status": "final"})
 
 
 def test_retracting_changes_nothing_of_what_it_was_given() -> None:

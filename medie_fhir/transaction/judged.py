@@ -1,0 +1,86 @@
+"""Whether someone else has changed, or spoken of, what we wrote: then theirs is the word that stands.
+
+Four signs, each enough: the status says so; the content is not what its stamp says; ``meta.source`` is not the one that
+we write; a Provenance that is not ours names it, recorded after ours. What an older release wrote has no stamp, and is
+judged by the other three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from medie_fhir.model import DocumentInfo, Json
+from medie_fhir.transaction.identity import document_id
+from medie_fhir.transaction.stamp import is_as_written, relative
+from medie_fhir.transaction.standing import Standing, place, version_of
+
+__all__ = ["decided", "judged"]
+
+_DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
+
+
+def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]) -> frozenset[str]:
+    """The references of what stands for the document and is another's by now; ``resources``: what is to be written.
+
+    A status that the mapping itself writes says nothing, and neither does one that is part of what a stamp vouches for.
+    """
+    sources = {f"DocumentReference/{document_id(document)}", document.reference}
+    spoken_of = _spoken_of(standing)
+    ours = {place(r) for r in resources if decided(r)}
+
+    def is_judged(resource: Json) -> bool:
+        reference, as_written = place(resource), is_as_written(resource)
+        if as_written is None:
+            as_written = reference in ours or not decided(resource)
+        return not as_written or _is_from_another(resource, sources) or reference in spoken_of
+
+    return frozenset(place(r) for r in standing.resources if is_judged(r))
+
+
+def decided(resource: Json) -> bool:
+    """Whether a resource says that someone has judged it (Condition.verificationStatus, Observation.status)."""
+    codings = resource.get("verificationStatus", {}).get("coding", ())
+    return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
+
+
+def _is_from_another(resource: Json, sources: Iterable[str]) -> bool:
+    """Whether ``meta.source`` names another source; HAPI puts ``#`` and its request's number behind it.
+
+    One that isn't there says nothing, for a server may not keep it.
+    """
+    source: str | None = resource.get("meta", {}).get("source")
+    return source is not None and relative(source.partition("#")[0]) not in sources
+
+
+def _spoken_of(standing: Standing) -> frozenset[str]:
+    """What a Provenance of someone else's names, if it was recorded after the last of ours that names it."""
+    last = _last_recorded(p for p in standing.provenances if version_of(p) is not None)
+    found = set()
+    for provenance in standing.others:
+        when = _moment(provenance.get("recorded"))
+        for reference in _named(provenance):
+            known = last.get(reference)
+            if known is None or when is None or when > known:
+                found.add(reference)
+    return frozenset(found)
+
+
+def _last_recorded(provenances: Iterable[Json]) -> Mapping[str, datetime]:
+    last: dict[str, datetime] = {}
+    for provenance in provenances:
+        if (when := _moment(provenance.get("recorded"))) is not None:
+            last |= {reference: max(when, last.get(reference, when)) for reference in _named(provenance)}
+    return last
+
+
+def _named(provenance: Json) -> list[str]:
+    return [relative(t.get("reference", "")) for t in provenance.get("target", ())]
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,120 @@
+"""A fact's stamp: the digest of its clinical content as we wrote it, by which an edit of someone else shows.
+
+It stands in an ``identifier`` of the resource, under a system of its own: what a server keeps with the content it is
+of, what a client that reads, changes and writes back carries along, and what every profile leaves open (docs/adr/0008).
+
+A server may say the same in other words, so the digest hangs on none of them: the order of keys and of arrays, meta,
+narrative, identifiers, displays, a Coding's version, absolute or relative references, the spelling of an instant or a
+number, the times of recording and issuing. Of extensions, those that the engine adds (evidence, confidence) are left
+out; for the others there are two digests, with and without, since a server may drop them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from medie_fhir.model import Json
+from medie_fhir.transaction.identity import BASE
+
+__all__ = ["SYSTEM", "is_as_written", "relative", "stamp_of", "stamped"]
+
+SYSTEM = f"{BASE}/content"
+_SCHEME = "v1"
+"""Changes with every change to what is digested: a stamp of another scheme says nothing."""
+_DIGITS = 32  # of SHA-256, in hexadecimal: edits are found by it, not forgeries
+
+_NOT_CLINICAL = frozenset("id meta implicitRules language text identifier recordedDate issued".split())  # noqa: SIM905 - reads best as words
+_WORDING = frozenset({"display", "fhir_comments"})
+_CODING = frozenset({"system", "code", "version", "userSelected"})
+_ENGINES = frozenset(
+    {
+        "http://hl7.org/fhir/StructureDefinition/derivation-reference",
+        "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/AIconfidence",
+    }
+)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_REFERENCE = re.compile(r"(?:https?://.+/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.+)?")
+
+
+def stamped(resource: Json) -> Json:
+    """The same resource with the stamp of its content; an earlier one is replaced."""
+    others = [i for i in resource.get("identifier", ()) if i.get("system") != SYSTEM]
+    return {**resource, "identifier": [*others, {"use": "secondary", "system": SYSTEM, "value": stamp_of(resource)}]}
+
+
+def stamp_of(resource: Json) -> str:
+    """The stamp of a resource's content as it is: scheme, digest without extensions, digest with them."""
+    return ".".join((_SCHEME, *_digests(resource)))
+
+
+def is_as_written(resource: Json) -> bool | None:
+    """Whether a resource's content is what its stamp says; None where it has no stamp that we can read."""
+    match [i.get("value", "").split(".") for i in resource.get("identifier", ()) if i.get("system") == SYSTEM]:
+        case [[scheme, bare, whole]] if scheme == _SCHEME:
+            now_bare, now_whole = _digests(resource)
+            were_dropped = now_bare == now_whole  # no extension stands, so none was added
+            return now_whole == whole or (were_dropped and now_bare == bare)
+    return None
+
+
+def relative(reference: str) -> str:
+    """``Type/id`` for a reference to a resource, absolute or of a version or not; any other as it is."""
+    found = _REFERENCE.fullmatch(reference)
+    return found[1] if found else reference
+
+
+def _digests(resource: Json) -> tuple[str, str]:
+    content = {k: v for k, v in resource.items() if k.removeprefix("_") not in _NOT_CLINICAL}
+    bare, whole = (_text(_canonical(content, extensions=kept)) for kept in (False, True))
+    return _digest(bare), _digest(whole)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _canonical(value: Any, *, extensions: bool) -> Any:
+    """A value in the one form that all its spellings share; None for what is empty."""
+    match value:
+        case dict():
+            return _object(value, extensions=extensions) or None
+        case list():
+            items = (_canonical(item, extensions=extensions) for item in value)
+            return sorted((item for item in items if item is not None), key=_text) or None
+        case float() if value.is_integer():
+            return int(value)
+        case str() if _INSTANT.fullmatch(value):
+            return _instant(value)
+    return None if value == "" else value
+
+
+def _object(value: Json, *, extensions: bool) -> Json:
+    kept = {k: v for k, v in value.items() if k not in _WORDING and (extensions or not _is_extension(k))}
+    if "extension" in kept:
+        kept["extension"] = [e for e in kept["extension"] if e.get("url") not in _ENGINES]
+    if isinstance(reference := kept.get("reference"), str):
+        kept = {k: v for k, v in kept.items() if _is_extension(k)} | {"reference": relative(reference)}
+    elif isinstance(kept.get("code"), str) and all(k in _CODING or _is_extension(k) for k in kept):
+        kept = {k: v for k, v in kept.items() if k not in ("version", "userSelected")}
+    made = {k: _canonical(v, extensions=extensions) for k, v in kept.items()}
+    return {k: v for k, v in made.items() if v is not None}
+
+
+def _is_extension(key: str) -> bool:
+    """``modifierExtension`` is none that may be dropped: it changes what the rest means."""
+    return key == "extension" or key.startswith("_")
+
+
+def _instant(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return text
