@@ -11,18 +11,24 @@ from collections.abc import Iterable
 from medie_fhir.model import DocumentInfo, Json
 from medie_fhir.transaction.identity import BASE
 
-__all__ = ["identifier_token", "named_by"]
+__all__ = ["identifier_token", "named_by", "token"]
 
 _OURS = f"{BASE}/document"
 _SPECIAL = re.compile(r"([\\$,|])")
 
 
+def token(system: str | None, value: str) -> str:
+    """The search token of an identifier (FHIR R4, search, §3.1.1.4.10), with the escapes of §3.1.1.4.2.
+
+    ``|value`` for one without a system: it finds those alone that have none either.
+    """
+    return "|".join(_SPECIAL.sub(r"\\\1", part) for part in (system or "", value))
+
+
 def identifier_token(document: DocumentInfo) -> str | None:
-    """The search token (FHIR R4, search, §3.1.1.4.10, with its escapes) of a document that an identifier names."""
+    """The search token of a document that an identifier names."""
     system, bar, value = document.reference.rpartition("|")
-    if not bar:
-        return None
-    return "|".join(_SPECIAL.sub(r"\\\1", part) for part in (system, value))
+    return token(system, value) if bar else None
 
 
 def named_by(found: Iterable[Json], document: DocumentInfo) -> str:
