@@ -365,12 +365,17 @@ class Outcome(StrEnum):
 
 
 class TextInfo(Frozen):
-    """The note's text, without the text. ``characters`` are code points of the plain text."""
+    """The note's text, without the text. ``characters`` are code points of the plain text.
+
+    ``url`` is where it was fetched, as the sender wrote it; None where it came within the event, and for a URL with a
+    query, a fragment or a user name, which may be a key to what lies behind it.
+    """
 
     sha256: str
     characters: int
     content_type: str
     language: str | None = None
+    url: str | None = None
 
 
 class Produced(Frozen):

@@ -233,8 +233,8 @@ class FhirSettings(_Part):
     documents: Literal["copy", "copy-with-url", "reference", "logical"] = Field(
         default="copy",
         description="`copy`: write a DocumentReference of the note's metadata, without text, and refer to it;"
-        " `copy-with-url`: one that says where the text is; `reference`: the target holds the original; `logical`: refer"
-        " by identifier alone (docs/subjects.md).",
+        " `copy-with-url`: one that says where the text is; `reference`: the target holds the original;"
+        " `logical`: refer by identifier alone (docs/subjects.md).",
     )
     missing_subject: Literal["dead-letter", "stub", "wait"] = Field(
         default="dead-letter",

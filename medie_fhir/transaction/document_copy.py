@@ -36,15 +36,19 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
 """What ``DocumentReference.date`` must be (FHIR R4, datatypes, instant); an event may give but the day."""
 
 
-def document_copy(record: ExtractionRecord, standing: Json | None) -> Json:
-    """Our DocumentReference for the record's document. A retraction keeps the metadata that ``standing`` has."""
+def document_copy(record: ExtractionRecord, standing: Json | None, *, url: str | None = None) -> Json:
+    """Our DocumentReference for the record's document. A retraction keeps the metadata that ``standing`` has.
+
+    ``url`` is where the text can be fetched, if the copy is to say so.
+    """
     document = record.document
     if record.outcome is Outcome.RETRACTED and record.reason and standing:
         kept = {k: v for k, v in standing.items() if k != "meta"}
         return {**kept, "meta": _META, "masterIdentifier": _version(record), "status": _STATUS[record.reason]}
     attachment: Json = {"extension": [_absent("unknown")]}
     if record.text:
-        attachment = {"contentType": record.text.content_type, "_data": {"extension": [_absent("masked")]}}
+        at = {"url": url} if url else {"_data": {"extension": [_absent("masked")]}}
+        attachment = {"contentType": record.text.content_type, **at}
     if record.text and record.text.language:
         attachment["language"] = record.text.language
     status = _STATUS[record.reason] if record.reason else "current"
