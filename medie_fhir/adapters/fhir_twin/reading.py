@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from medie_fhir.adapters.fhir_twin.exchange import Refusal
 from medie_fhir.adapters.fhir_twin.parameters import Parameter, parameter
+from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.adapters.fhir_twin.store import Store, Version
 from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
@@ -17,6 +18,10 @@ __all__ = ["Reading", "find", "known_type"]
 
 _PAGE_SIZE = 10  # HAPI's default, small enough that paging is seen in every test
 _OFFSET = "_offset"
+# Escapes: FHIR R4, search, §3.1.1.4.2. What is escaped parts nothing.
+_ALTERNATIVE = re.compile(r"(?:[^\\,]|\\.?)+", re.DOTALL)
+_WITH_SYSTEM = re.compile(r"((?:[^\\|]|\\.)*)\|(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\([\\$,|])")
 _ABOUT_THE_ANSWER = {"_count", "_format", "_pretty", "_total", _OFFSET}
 
 Query = Sequence[tuple[str, str]]
@@ -49,27 +54,33 @@ def _matched(store: Store, resource_type: str, name: str, value: str) -> set[str
     if (known is None and plain != "_id") or (modifier and modifier not in RESOURCE_TYPES):
         text = f'Unknown search parameter "{plain}" for resource type "{resource_type}", or a modifier the twin lacks'
         raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0524", text)
-    alternatives = [part.replace(r"\,", ",") for part in re.split(r"(?<!\\),", value) if part]
+    alternatives = _ALTERNATIVE.findall(value)
     if not alternatives:
         return None
     if known is None:
-        return {part.removeprefix(f"{resource_type}/") for part in alternatives}
+        return {_plain(part).removeprefix(f"{resource_type}/") for part in alternatives}
     match = _token if known.kind == "token" else _reference
     return {hit for part in alternatives for hit in match(store, resource_type, known, part, modifier)}
 
 
 def _token(store: Store, resource_type: str, known: Parameter, text: str, _modifier: str) -> list[str]:
-    """``code``, ``system|code``, ``|code`` (without system), ``system|``; a bar of the code's own may be escaped."""
-    system, *rest = re.split(r"(?<!\\)\|", text, maxsplit=1)
-    bar, code = bool(rest), (rest[0] if rest else system).replace(r"\|", "|")
+    """``code``, ``system|code``, ``|code`` (without system), ``system|``; with escapes."""
+    parted = _WITH_SYSTEM.fullmatch(text)
+    bar, system, code = bool(parted), _plain(parted[1] if parted else ""), _plain(parted[2] if parted else text)
     if bar and not code:
         return store.found_in_system(resource_type, known.name, system)
     hits = store.found(resource_type, known.name, code)
     return [hit for hit, its_system in hits if not bar or (its_system or "") == system]
 
 
+def _plain(text: str) -> str:
+    """A value without its escapes."""
+    return _ESCAPED.sub(r"\1", text)
+
+
 def _reference(store: Store, resource_type: str, known: Parameter, text: str, modifier: str) -> list[str]:
     """``id``, ``Type/id``, or the URL of another server's resource."""
+    text = _plain(text)
     kind, slash, identity = text.partition("/")
     if "://" in text or not slash:
         kind, identity = "", text
@@ -81,9 +92,10 @@ def _reference(store: Store, resource_type: str, known: Parameter, text: str, mo
 class Reading:
     """Answers with resources and Bundles, or refuses. ``base_url`` stands in links and full URLs."""
 
-    def __init__(self, store: Store, base_url: str) -> None:
+    def __init__(self, store: Store, base_url: str, profile: Profile) -> None:
         self._store = store
         self._base = base_url
+        self._profile = profile
 
     def get(self, path: str, query: Query) -> Json:
         """What a GET of a path below the base answers: a resource, one of its versions, its history, a search."""
@@ -92,9 +104,9 @@ class Reading:
                 return self.search(resource_type, query)
             case [resource_type, resource_id]:
                 return self.read(resource_type, resource_id)
-            case [resource_type, resource_id, "_history"]:
+            case [resource_type, resource_id, "_history"] if self._profile.versions:
                 return self.history(resource_type, resource_id, query)
-            case [resource_type, resource_id, "_history", number]:
+            case [resource_type, resource_id, "_history", number] if self._profile.versions:
                 return self.vread(resource_type, resource_id, number)
         raise Refusal(HTTPStatus.BAD_REQUEST, "", "This server does not know how to handle this GET", "not-supported")
 
@@ -127,6 +139,9 @@ class Reading:
 
     def search(self, resource_type: str, query: Query) -> Json:
         """The matches of a search, a page of them."""
+        lacks = not self._profile.provenance_entity and resource_type == "Provenance"
+        if lacks and any(name.partition(":")[0] == "entity" for name, _ in query):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0524", 'Unknown search parameter "entity"')
         places = [(resource_type, hit) for hit in find(self._store, known_type(resource_type), query)]
         entries: list[Json] = [
             {"fullUrl": f"{self._base}/{kind}/{hit}", "search": {"mode": "match"}} for kind, hit in places

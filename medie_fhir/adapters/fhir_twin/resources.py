@@ -11,7 +11,16 @@ from medie_fhir.adapters.fhir_twin.exchange import Refusal
 from medie_fhir.fhir_names import RESOURCE_TYPES, is_id
 from medie_fhir.model import Json
 
-__all__ = ["as_resource", "checked_id", "kept_form", "loaded", "merged", "references", "same"]
+__all__ = [
+    "as_resource",
+    "checked_id",
+    "kept_form",
+    "loaded",
+    "merged",
+    "references",
+    "same",
+    "without_extensions",
+]
 
 _LABELS = ("tag", "security")
 
@@ -43,6 +52,17 @@ def kept_form(resource: Json) -> Json:
         if not reference["reference"].startswith("urn:"):
             reference["reference"] = reference["reference"].partition("/_history/")[0]
     return kept
+
+
+def without_extensions(value: Any) -> Any:
+    """The same, as a server keeps it that overlooks what it doesn't know."""
+    if isinstance(value, dict):
+        return {
+            name: without_extensions(child)
+            for name, child in value.items()
+            if name not in ("extension", "modifierExtension")
+        }
+    return [without_extensions(item) for item in value] if isinstance(value, list) else value
 
 
 def checked_id(resource_id: str) -> str:

@@ -9,29 +9,34 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
+from medie_fhir.adapters.fhir_twin.capabilities import capability_statement
 from medie_fhir.adapters.fhir_twin.exchange import Answer, Refusal, Request, answer_json
-from medie_fhir.adapters.fhir_twin.parameters import parameters
+from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.adapters.fhir_twin.reading import Reading, known_type
 from medie_fhir.adapters.fhir_twin.resources import kept_form, loaded
 from medie_fhir.adapters.fhir_twin.store import Store
-from medie_fhir.adapters.fhir_twin.transaction import run_transaction
+from medie_fhir.adapters.fhir_twin.transaction import run_bundle
 from medie_fhir.adapters.fhir_twin.writing import Writing, Written
-from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 
-__all__ = ["Rest", "capability_statement"]
-
-_SINCE = "2026-01-01"  # of the statement, not of the process: the same twin says the same thing twice
+__all__ = ["Rest"]
 
 
 class Rest:
     """Answers requests from a store. Every answer that is not a success is an OperationOutcome."""
 
-    def __init__(self, store: Store, base_url: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        store: Store,
+        base_url: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        profile: Profile | None = None,
+    ) -> None:
         self._store = store
         self._base = base_url
-        self._reading = Reading(store, base_url)
-        self._writing = Writing(store, now)
+        self._profile = profile or Profile()
+        self._reading = Reading(store, base_url, self._profile)
+        self._writing = Writing(store, now, self._profile)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request. Threads take turns."""
@@ -50,7 +55,7 @@ class Rest:
 
     def _get(self, request: Request) -> Answer:
         if request.path == "metadata":
-            return answer_json(HTTPStatus.OK, capability_statement())
+            return answer_json(HTTPStatus.OK, capability_statement(self._profile))
         if not request.path:
             text = "This is the base URL of FHIR server. It does not contain a resource type or operation name."
             raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0287", text)
@@ -65,7 +70,7 @@ class Rest:
             case "POST", [""]:
                 give_back = _prefers(request, "return=representation")
                 _content_type(request)
-                response = run_transaction(request.body, self._writing, self._reading, give_back=give_back)
+                response = run_bundle(request.body, self._store, self._writing, self._reading, give_back=give_back)
                 return answer_json(HTTPStatus.OK, response)
             case "POST", [resource_type]:
                 return self._create(request, known_type(resource_type))
@@ -80,7 +85,7 @@ class Rest:
 
     def _create(self, request: Request, resource_type: str) -> Answer:
         resource = _resource(request, resource_type)
-        condition = request.headers.get("if-none-exist", "")
+        condition = request.headers.get("if-none-exist", "") if self._profile.conditional_create else ""
         found = self._writing.the_one(resource_type, condition, "HAPI-0958") if condition else None
         if found:
             return self._written(request, self._writing.seen(resource_type, found))
@@ -93,13 +98,8 @@ class Rest:
         if not condition:
             text = "Can not update resource, request URL must contain an ID element for update (PUT) operation"
             raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0418", text)
-        found = self._writing.the_one(resource_type, condition, "HAPI-0988")
-        if found and resource.get("id") not in (None, found):
-            text = (
-                "Failed to UPDATE resource with match URL because the matching resource does not match the provided ID"
-            )
-            raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-2279", text)
-        resource_id = found or resource.get("id")
+        found, given = self._writing.to_update(resource, condition, "HAPI-0988")
+        resource_id = found or given
         method = "PUT" if resource_id else "POST"
         one = self._writing.put(
             resource, resource_id or self._writing.new_id(), method, request.headers.get("if-match")
@@ -134,45 +134,9 @@ class Rest:
 
     def _written(self, request: Request, one: Written) -> Answer:
         assert one.body is not None  # noqa: S101 - a write leaves a resource
-        headers = _version_headers(one.body) | {"location": f"{self._base}/{one.place}/_history/{one.version}"}
+        history = f"/_history/{one.version}" if self._profile.versions else ""
+        headers = _version_headers(one.body) | {"location": f"{self._base}/{one.place}{history}"}
         return answer_json(one.status, None if _prefers(request, "return=minimal") else one.body, headers)
-
-
-def capability_statement() -> Json:
-    """What the twin does, and that it is a twin."""
-    interactions = [
-        {"code": code} for code in ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
-    ]
-    resources = [
-        {
-            "type": resource_type,
-            "interaction": interactions,
-            "versioning": "versioned",
-            "readHistory": True,
-            "updateCreate": True,
-            "conditionalCreate": True,
-            "conditionalUpdate": True,
-            "conditionalDelete": "not-supported",
-            "referencePolicy": ["literal", "enforced", "local"],
-            "searchParam": [
-                {"name": "_id", "type": "token"},
-                *({"name": known.name, "type": known.kind} for known in parameters(resource_type)),
-            ],
-        }
-        for resource_type in sorted(RESOURCE_TYPES)
-    ]
-    rest = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
-    return {
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": _SINCE,
-        "kind": "instance",
-        "software": {"name": "medie-fhir twin (for demos and tests, not for care)"},
-        "implementation": {"description": "A stand-in for a FHIR R4 server, with the behaviour of HAPI FHIR"},
-        "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
-        "rest": [rest],
-    }
 
 
 def _content_type(request: Request) -> None:
@@ -199,7 +163,8 @@ def _prefers(request: Request, what: str) -> bool:
 
 
 def _version_headers(resource: Json) -> dict[str, str]:
-    return {"etag": f'W/"{resource["meta"]["versionId"]}"'}
+    version = resource["meta"].get("versionId")
+    return {"etag": f'W/"{version}"'} if version else {}
 
 
 def _raw(binary: Json, headers: Mapping[str, str]) -> Answer:

@@ -82,6 +82,18 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of a transaction that is undone by itself if the block raises."""
+        self._db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self._db.execute("RELEASE part")
+
     def current(self, resource_type: str, resource_id: str) -> Stored | None:
         """A resource as it is now, deleted or not."""
         sql = "SELECT seq, version, body FROM resource WHERE type = ? AND id = ?"

@@ -1,4 +1,7 @@
-"""The twin's transaction: many interactions, all or nothing (https://hl7.org/fhir/R4/http.html#transaction)."""
+"""The twin's transaction and batch: many interactions, all or nothing, or each by itself.
+
+See https://hl7.org/fhir/R4/http.html#transaction.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from urllib.parse import parse_qsl
 from medie_fhir.adapters.fhir_twin.exchange import Refusal
 from medie_fhir.adapters.fhir_twin.reading import Reading
 from medie_fhir.adapters.fhir_twin.resources import as_resource, kept_form, loaded, references
+from medie_fhir.adapters.fhir_twin.store import Store
 from medie_fhir.adapters.fhir_twin.writing import Writing, Written
 from medie_fhir.model import Json
 
-__all__ = ["run_transaction"]
+__all__ = ["run_bundle"]
 
 _VERBS = ("DELETE", "POST", "PUT", "GET")  # in the order in which FHIR has them processed
 
@@ -42,31 +46,56 @@ class _Entry:
         return self.if_none_exist if self.verb == "POST" else self.query or None
 
 
-def run_transaction(body: bytes, writing: Writing, reading: Reading, *, give_back: bool) -> Json:
-    """The transaction-response. To be called within a transaction of the store, which a Refusal rolls back.
+def run_bundle(body: bytes, store: Store, writing: Writing, reading: Reading, *, give_back: bool) -> Json:
+    """The transaction-response or batch-response. To be called within ``store.transaction``.
 
-    ``give_back``: with the written resources in it (``Prefer: return=representation``).
+    A Refusal rolls a transaction back; of a batch, it is the answer to its entry. ``give_back``: with the written
+    resources in it (``Prefer: return=representation``).
     """
     bundle = loaded(body)
     if bundle["resourceType"] != "Bundle":
         raise _refused("HAPI-0450", "Failed to parse request body: HAPI-1814: Incorrect resource type, expected Bundle")
-    if bundle.get("type", "transaction") != "transaction":
+    kind = bundle.get("type", "transaction")
+    if kind not in ("transaction", "batch"):
         raise _refused("HAPI-0527", "Unable to process transaction where incoming Bundle.type is not transaction")
-    entries = [_entry(index, raw) for index, raw in enumerate(bundle.get("entry") or [])]
+    if not getattr(writing.profile, kind):
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "", f"This server has no {kind}", "not-supported")
+    raws = bundle.get("entry") or []
+    if kind == "transaction":
+        answers = _run(raws, writing, reading, give_back=give_back)
+    else:
+        answers = [_run_alone(raw, store, writing, reading, give_back=give_back) for raw in raws]
+    return {"resourceType": "Bundle", "type": f"{kind}-response", "entry": answers}
+
+
+def _run_alone(raw: Any, store: Store, writing: Writing, reading: Reading, *, give_back: bool) -> Json:
+    try:
+        with store.part():
+            (answer,) = _run([raw], writing, reading, give_back=give_back)
+    except Refusal as refusal:
+        status = f"{refusal.status.value} {refusal.status.phrase}"
+        return {"response": {"status": status, "outcome": refusal.outcome}}
+    return answer
+
+
+def _run(raws: list[Any], writing: Writing, reading: Reading, *, give_back: bool) -> list[Json]:
+    entries = [_entry(index, raw) for index, raw in enumerate(raws)]
+    for entry in entries:
+        if not writing.profile.conditional_create:
+            entry.if_none_exist = None
     _refuse_duplicates(entries)
     written = [_delete(entry, writing) for entry in _of(entries, "DELETE")]
     kept, places = _identify(entries, writing)
     for entry in kept:
         one = _write(entry, places, writing)
         written.append(one)
-        entry.answer = _answer(one, one.body if give_back else None)
+        entry.answer = _answer(one, one.body if give_back else None, numbered=writing.profile.versions)
     for entry in kept:
         _refuse_mismatch(entry, writing)
     writing.check(written)
     for entry in _of(entries, "GET"):
         entry.answer = _get(entry, reading)
-    answers = [entry.answer for entry in entries if entry.answer]
-    return {"resourceType": "Bundle", "type": "transaction-response", "entry": answers}
+    return [entry.answer for entry in entries if entry.answer]
 
 
 def _entry(index: int, raw: Any) -> _Entry:
@@ -143,11 +172,10 @@ def _name(entry: _Entry, writing: Writing) -> None:
         entry.resource_id = url_id  # HAPI takes the URL's id, whatever the body says
         return
     found = None
-    if entry.condition:
-        code = "HAPI-0958" if entry.verb == "POST" else "HAPI-2207"
-        found = writing.the_one(entry.resource_type, entry.condition, code)
-    if found and entry.verb == "PUT" and body_id not in (None, found):
-        raise _refused("HAPI-2279", "Failed to UPDATE resource with match URL: the matching resource has another ID")
+    if entry.condition and entry.verb == "POST":
+        found = writing.the_one(entry.resource_type, entry.condition, "HAPI-0958")
+    elif entry.condition:
+        found, body_id = writing.to_update(entry.resource, entry.condition, "HAPI-2207")
     entry.matched = found is not None
     entry.resource_id = found or (entry.verb == "PUT" and body_id) or writing.new_id()
 
@@ -179,7 +207,7 @@ def _delete(entry: _Entry, writing: Writing) -> Written:
     if entry.query or not slash:
         raise _refused("HAPI-2006", "The twin deletes by id alone")
     one = writing.delete(kind, identity)
-    entry.answer = _answer(one, None)
+    entry.answer = _answer(one, None, numbered=writing.profile.versions)
     return one
 
 
@@ -194,9 +222,11 @@ def _get(entry: _Entry, reading: Reading) -> Json:
     return {"resource": found, "response": {"status": "200 OK"}}
 
 
-def _answer(one: Written, body: Json | None) -> Json:
+def _answer(one: Written, body: Json | None, *, numbered: bool) -> Json:
     response: Json = {"status": f"{one.status.value} {one.status.phrase}"}
-    if one.version is not None:
+    if one.version is not None and not numbered:
+        response["location"] = one.place
+    elif one.version is not None:
         # A bare number, as HAPI has it here, and not an ETag.
         response |= {"location": f"{one.place}/_history/{one.version}", "etag": str(one.version)}
     if one.body is not None:

@@ -14,8 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import error_of, matches, next_link, resource_of, transaction_response, versions
 from medie_fhir.adapters.fhir_twin.exchange import Answer, Request
+from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.adapters.fhir_twin.rest import Rest
 from medie_fhir.adapters.fhir_twin.store import Store
+from medie_fhir.adapters.fhir_write import SingleWrite, answered
 from medie_fhir.errors import ContentNotFound, FhirRejected
 from medie_fhir.fhir_names import place
 from medie_fhir.model import Json
@@ -32,19 +34,27 @@ class FhirTwin:
 
     Kept in memory, or in one SQLite file at ``path``. Safe for threads. Its methods are those of the port; each makes
     the request that an HTTP client would make, so that this way and the one over HTTP can't differ. ``base_url`` is
-    where it is served, if it is (``FhirTwinServer`` sees to that).
+    where it is served, if it is (``FhirTwinServer`` sees to that). ``profile`` says what it refuses; by default,
+    nothing.
     """
 
-    def __init__(self, path: Path | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        profile: Profile | None = None,
+    ) -> None:
         self._store = Store(path)
         self._now = now
+        self._profile = profile or Profile()
         self._base = "http://twin.invalid/fhir"
-        self._rest = Rest(self._store, self._base, now)
+        self._rest = Rest(self._store, self._base, now, self._profile)
 
     def serve_at(self, base_url: str) -> None:
         """Says under which base URL it is reached: that stands in its links."""
         self._base = base_url
-        self._rest = Rest(self._store, base_url, self._now)
+        self._rest = Rest(self._store, base_url, self._now, self._profile)
 
     def answer(self, request: Request) -> Answer:
         """The answer to an HTTP request."""
@@ -99,7 +109,10 @@ class FhirTwin:
         return [version for page in pages for version in versions(page)]
 
     async def transact(self, bundle: Json) -> Json:
-        """Runs a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected."""
+        """Runs a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected.
+
+        Or a batch, each entry by itself; the batch-response.
+        """
         doing = "posting a transaction"
         try:
             data = json.dumps(bundle, allow_nan=False).encode()
@@ -107,6 +120,15 @@ class FhirTwin:
             raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
         answered = self._resource(Request("POST", headers=_FHIR_JSON, body=data), "Bundle", doing)
         return transaction_response(bundle, answered or {}, doing)
+
+    async def write(self, entry: Json) -> Json:
+        """Runs one entry of a Bundle, a PUT or a POST, by itself; the entry that answers it, without the resource."""
+        single = SingleWrite.of(entry)
+        path, _, query = single.url.partition("?")
+        headers = {**_FHIR_JSON, **{name.lower(): value for name, value in single.headers.items()}}
+        pairs = tuple(parse_qsl(query, keep_blank_values=True))
+        answer = self.answer(Request(single.method, path, pairs, headers, single.data))
+        return answered(answer.status, answer.headers, answer.body, single)
 
     async def content(self, url: str) -> Content:
         """The bytes of one of its own Binaries (``Binary/123``). Raises ForbiddenUrl for any other host."""

@@ -10,8 +10,16 @@ from urllib.parse import parse_qsl
 
 from medie_fhir.adapters.fhir_twin.exchange import Refusal
 from medie_fhir.adapters.fhir_twin.parameters import index_entries, literal, parameters, values_at
+from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.adapters.fhir_twin.reading import find
-from medie_fhir.adapters.fhir_twin.resources import checked_id, merged, references, same
+from medie_fhir.adapters.fhir_twin.resources import (
+    checked_id,
+    kept_form,
+    merged,
+    references,
+    same,
+    without_extensions,
+)
 from medie_fhir.adapters.fhir_twin.store import Store, Version
 from medie_fhir.model import Json
 
@@ -37,9 +45,10 @@ class Written:
 class Writing:
     """Writes into the store. To be used within a transaction of the store, of which ``check`` is the last step."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, now: Callable[[], datetime], profile: Profile) -> None:
         self._store = store
         self._now = now
+        self.profile = profile
 
     def new_id(self) -> str:
         """An id that the server gives: a number, which no client's id can be."""
@@ -48,14 +57,14 @@ class Writing:
     def put(self, resource: Json, resource_id: str, method: str = "PUT", if_match: str | None = None) -> Written:
         """Writes a resource under an id: creates it, makes a new version, or changes nothing."""
         resource_type = resource["resourceType"]
+        if not self.profile.extensions:
+            resource = kept_form(without_extensions(resource))
         self._resolve(resource)
         current = self._store.current(resource_type, checked_id(resource_id))
-        if current is None and resource_id.isdigit() and method == "PUT":
-            text = (
-                "Can not create resource, clients may only assign IDs which contain at least one non-numeric character"
-            )
-            raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0960", text)
-        if current is not None and if_match is not None and _version_of(if_match) != current.version:
+        if current is None and method == "PUT":
+            self._refuse_client_id(resource_type, resource_id)
+        heeded = current is not None and if_match is not None and self.profile.if_match
+        if current is not None and heeded and _version_of(str(if_match)) != current.version:
             text = f"HAPI-0989: Trying to update {resource_type}/{resource_id} but this is not the current version"
             raise Refusal(HTTPStatus.CONFLICT, "HAPI-0550", text)
         before = current.body if current else None
@@ -67,7 +76,7 @@ class Writing:
         source = str(body["meta"].pop("source", "")).partition("#")[0]
         at = self._now().isoformat(timespec="milliseconds")
         stamp = {
-            "versionId": str(number),
+            **({"versionId": str(number)} if self.profile.versions else {}),
             "lastUpdated": at,
             "source": f"{source}#{self._store.next_number('write'):016}",
         }
@@ -75,6 +84,30 @@ class Writing:
         self._store.write(resource_type, resource_id, Version(number, method, at, body), index_entries(body))
         status = HTTPStatus.CREATED if before is None else HTTPStatus.OK
         return Written(status, resource_type, resource_id, number, body)
+
+    def _refuse_client_id(self, resource_type: str, resource_id: str) -> None:
+        if not self.profile.update_as_create:
+            text = f"No resource exists on this server resource with ID[{resource_id}], and client-assigned IDs are off"
+            raise Refusal(HTTPStatus.NOT_FOUND, "HAPI-0959", f"{resource_type}: {text}")
+        if resource_id.isdigit():
+            text = (
+                "Can not create resource, clients may only assign IDs which contain at least one non-numeric character"
+            )
+            raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-0960", text)
+
+    def to_update(self, resource: Json, query: str, code: str) -> tuple[str | None, str | None]:
+        """Which resource a conditional update means: the id of its match, and the id that a new one would have."""
+        if not self.profile.conditional_update:
+            text = "This server has no conditional update"
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "", text, "not-supported")
+        found = self.the_one(resource["resourceType"], query, code)
+        given = resource.get("id")
+        if found and given not in (None, found):
+            text = "Failed to UPDATE resource with match URL: the matching resource has another ID than the provided"
+            raise Refusal(HTTPStatus.BAD_REQUEST, "HAPI-2279", text)
+        if given and not found and not self.profile.client_ids:
+            self._refuse_client_id(resource["resourceType"], str(given))
+        return found, given
 
     def seen(self, resource_type: str, resource_id: str) -> Written:
         """A resource that is there already, and is left as it is."""
