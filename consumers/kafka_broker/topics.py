@@ -81,6 +81,8 @@ def wanted(kafka: KafkaSettings) -> dict[str, dict[str, Any]]:
         kafka.extractions: size | {"cleanup.policy": "compact"},
         kafka.dead_letters: size | {"cleanup.policy": "delete", "retention.ms": "-1"},
     }
+    if kafka.bundles is not None:
+        configs[kafka.bundles] = size | {"cleanup.policy": "delete", "retention.ms": "-1"}  # the reader may be away
     copies = {} if kafka.replication is None else {"replication_factor": kafka.replication}
     return {name: {"num_partitions": kafka.partitions, **copies, "configs": made} for name, made in configs.items()}
 
@@ -103,8 +105,8 @@ def create(admin: Any, topics: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def fitness(admin: Any, kafka: KafkaSettings, brokers: int) -> Iterator[str]:
-    """What an operator should mend about our topics, a line each. Raises BrokerRefused where letters would be lost."""
-    names = [kafka.events, kafka.extractions, kafka.dead_letters]
+    """What an operator should mend about our topics, a line each. Raises BrokerRefused where records would be lost."""
+    names = [kafka.events, kafka.extractions, kafka.dead_letters, *([kafka.bundles] if kafka.bundles else [])]
     with translated("looking at topics"):
         topics = {topic["name"]: topic["partitions"] for topic in admin.describe_topics(names)}
     configs = _configs(admin, names)
@@ -137,6 +139,12 @@ def _cleanup(kafka: KafkaSettings, configs: Mapping[str, Mapping[str, str]]) -> 
             f"topic {kafka.dead_letters}: clean-up is {letters}: of two dead letters with one key only the later would"
             " stay. Set cleanup.policy=delete"
         )
+    bundles = configs.get(kafka.bundles or "", {}).get("cleanup.policy", "delete")
+    if "compact" in bundles:
+        raise BrokerRefused(
+            f"topic {kafka.bundles}: clean-up is {bundles}: of two Bundles of one document only the later would stay,"
+            " and what the earlier took back would hold for ever. Set cleanup.policy=delete"
+        )
     extractions = configs.get(kafka.extractions, {}).get("cleanup.policy", "compact")
     if "compact" not in extractions:
         yield (
@@ -146,7 +154,7 @@ def _cleanup(kafka: KafkaSettings, configs: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _sizes(kafka: KafkaSettings, configs: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    for name in (kafka.extractions, kafka.dead_letters):
+    for name in (kafka.extractions, kafka.dead_letters, *([kafka.bundles] if kafka.bundles else [])):
         limit = int(configs.get(name, {}).get("max.message.bytes", kafka.max_record_bytes))
         if limit < kafka.max_record_bytes:
             yield (

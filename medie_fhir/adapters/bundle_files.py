@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from medie_fhir.adapters.out_folder import Stamps, fit, sweep, sync, write_whole
-from medie_fhir.adapters.write_only import WriteOnly, accepted
+from medie_fhir.adapters.write_only import WriteOnly, accepted, require_transaction
 from medie_fhir.errors import FhirRejected, FhirUnavailable
 from medie_fhir.model import Json
 
@@ -36,8 +36,7 @@ class BundleFiles(WriteOnly):
         Raises FhirRejected for what is no transaction, FhirUnavailable where it can't be written: sent again then, the
         Bundle may stand there twice.
         """
-        if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
-            raise FhirRejected("writing a bundle file: not a transaction Bundle")
+        require_transaction(bundle, "writing a bundle file")
         try:
             data = json.dumps(bundle, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from medie_fhir.model import Json
 from medie_fhir.transaction import BASE
 
-__all__ = ["document_key", "mapping_of"]
+__all__ = ["devices_named", "document_key", "mapping_of"]
 
 
 def document_key(bundle: Json, source: str | None = None) -> str | None:
@@ -32,6 +32,12 @@ def mapping_of(bundle: Json) -> str | None:
         if identifier.get("system") == f"{BASE}/mapping":
             return str(identifier["value"])
     return None
+
+
+def devices_named(bundle: Json) -> set[str]:
+    """The Devices (``Device/id``) that the Bundle's Provenances name as agents."""
+    who = (agent.get("who", {}) for p in _resources(bundle, "Provenance") for agent in p.get("agent", ()))
+    return {each["reference"] for each in who if str(each.get("reference")).startswith("Device/")}
 
 
 def _entities(bundle: Json, role: str) -> Iterator[Json]:

@@ -11,7 +11,7 @@ from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
 
-__all__ = ["WriteOnly", "accepted", "compact", "entries_of", "statement", "unguarded"]
+__all__ = ["WriteOnly", "accepted", "compact", "entries_of", "require_transaction", "statement", "unguarded"]
 
 
 class WriteOnly:
@@ -69,10 +69,15 @@ def statement(name: str, description: str) -> Json:
     }
 
 
-def entries_of(bundle: Json, doing: str) -> Iterator[tuple[str, Json]]:
-    """Place (``Type/id``) and resource of each entry. Raises FhirRejected for all that is no PUT under an id."""
+def require_transaction(bundle: Json, doing: str) -> None:
+    """Raises FhirRejected for what is no transaction Bundle."""
     if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "transaction":
         raise FhirRejected(f"{doing}: not a transaction Bundle")
+
+
+def entries_of(bundle: Json, doing: str) -> Iterator[tuple[str, Json]]:
+    """Place (``Type/id``) and resource of each entry. Raises FhirRejected for all that is no PUT under an id."""
+    require_transaction(bundle, doing)
     for number, entry in enumerate(bundle.get("entry", ())):
         request, resource = entry.get("request", {}), entry.get("resource", {})
         place = f"{resource.get('resourceType')}/{resource.get('id')}"

@@ -84,6 +84,23 @@ def test_dead_letters_that_are_compacted_would_be_lost_and_are_refused(broker, k
         broker.examine(kafka)
 
 
+def test_bundles_are_kept_for_their_reader_all_of_them_and_however_long_it_is_away(broker, kafka, admin):
+    asked = kafka.model_copy(update={"create_topics": True, "bundles": f"{kafka.group}-bundles"})
+    broker.examine(asked)
+    made = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, asked.bundles)])["topic"][asked.bundles]
+    assert (made["cleanup.policy"]["value"], made["retention.ms"]["value"]) == ("delete", "-1")
+    assert made["max.message.bytes"]["value"] == str(asked.max_record_bytes)
+
+
+def test_bundles_that_are_compacted_would_lose_what_they_take_back_and_are_refused(kafka, admin, make):
+    asked = kafka.model_copy(update={"bundles": f"{kafka.group}-bundles"})
+    make()
+    compacted = {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}}
+    admin.create_topics({asked.bundles: compacted}, wait_for_metadata=True)
+    with pytest.raises(BrokerRefused, match=f"{asked.bundles}: clean-up is compact"):
+        list(fitness(admin, asked, brokers=1))
+
+
 def test_extractions_that_vanish_with_time_are_told(broker, kafka, make):
     make(kafka.extractions, cleanup_policy="delete")
     [line] = broker.examine(kafka)
