@@ -1,0 +1,328 @@
+"""The life of a document whose facts a person works on too: what a person has changed stays, as the mapping says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.errors import FhirConflict
+from medie_fhir.model import Json, NoteEvent
+from medie_fhir.pipeline import Options, Pipeline, Published
+from medie_fhir.settings import Settings
+from medie_fhir.transaction import is_in_error, place, transaction
+from medie_fhir.wiring import Configuration, assemble_pipeline
+
+Event = Callable[..., bytes]
+Edit = Callable[[Json, int], Json]
+
+LUNG, COLON, NOTHING = "Lung adenocarcinoma, stage IV.", "Colon adenocarcinoma, stage III.", "A torn meniscus."
+SAID = {
+    "Lung adenocarcinoma": {"cancer_type": "lung adenocarcinoma", "stage": "IV"},
+    "Colon adenocarcinoma": {"cancer_type": "colon adenocarcinoma", "stage": "III"},
+}
+HOLDS = {LUNG: {"lung adenocarcinoma", "IV"}, COLON: {"colon adenocarcinoma", "III"}, NOTHING: set[str]()}
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+
+def judge(condition_word: str, observation_word: str) -> Edit:
+    """A person's judgement of a Condition, or of an Observation."""
+
+    def edit(resource: Json, _: int) -> Json:
+        if resource["resourceType"] == "Condition":
+            return {**resource, "verificationStatus": {"coding": [{"system": VERIFICATION, "code": condition_word}]}}
+        return {**resource, "status": observation_word}
+
+    return edit
+
+
+def correct(resource: Json, _: int) -> Json:
+    """A code that a coder put right."""
+    return {**resource, "code": {"coding": [{"system": "http://snomed.info/sct", "code": "1"}], "text": "corrected"}}
+
+
+def spoken_of(resource: Json, number: int) -> Json:
+    """Nothing is changed, and someone says that they have looked at it."""
+    return {
+        "resourceType": "Provenance",
+        "id": f"theirs-{number}",
+        "target": [{"reference": place(resource)}],
+        "recorded": "2099-01-01T00:00:00Z",
+        "agent": [{"who": {"display": "Tumour board"}}],
+    }
+
+
+EDITS: dict[str, Edit] = {
+    "confirm": judge("confirmed", "final"),
+    "refute": judge("refuted", "cancelled"),
+    "correct a code": correct,
+    "add a note": lambda r, n: {**r, "note": [{"text": f"Discussed, {n}."}]},
+    "save in a client that sends less": lambda r, _: {k: v for k, v in r.items() if k not in ("extension", "subject")},
+    "save as another source": lambda r, n: {**r, "meta": {"source": "urn:ehr"}, "language": f"x-{n}"},
+    "sign in a Provenance": spoken_of,
+}
+
+
+CASES = list(itertools.product(["keep", "flag"], EDITS, ["Condition", "Observation"]))
+
+
+async def edited(twin: FhirTwin, reference: str, edit: Edit, number: int = 0) -> Json:
+    """The resource as it stands after the edit."""
+    resource = await twin.read(*reference.split("/"))
+    assert resource is not None
+    await twin.transact(transaction([edit(resource, number)]))
+    after = await twin.read(*reference.split("/"))
+    assert after is not None
+    return after
+
+
+def of(pipeline: Pipeline, reviewed: str) -> Pipeline:
+    """The pipeline with a mapping that says what becomes of edits."""
+    file = pipeline.mapping.file.model_copy(update={"reviewed": reviewed})
+    pipeline.mapping = replace(pipeline.mapping, file=file)
+    return pipeline
+
+
+async def through(pipeline: Pipeline, value: bytes) -> Published:
+    (event,) = await pipeline.events(value)
+    assert isinstance(event, NoteEvent)
+    return await pipeline.publish(await pipeline.extract(event))
+
+
+def facts(twin: FhirTwin) -> list[Json]:
+    return [*twin.current("Condition"), *twin.current("Observation")]
+
+
+def reasons(twin: FhirTwin) -> list[str]:
+    """Why a reviewer is asked to look again."""
+    return sorted(t["reasonCode"]["coding"][0]["code"] for t in twin.current("Task"))
+
+
+@pytest.fixture(autouse=True)
+def script(model: Any) -> None:
+    model.script = SAID
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+async def test_what_a_person_has_changed_stays_through_every_change_of_its_note(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, case: tuple[str, str, str]
+) -> None:
+    reviewed, edit, kind = case
+    of(pipeline, reviewed)
+    await through(pipeline, event(LUNG, version="1"))
+    (resource,) = twin.current(kind)
+    theirs = await edited(twin, place(resource), EDITS[edit])
+    for text, version in ((LUNG, "1"), (LUNG + " No fever.", "2"), (COLON, "3"), (NOTHING, "4"), (LUNG, "5")):
+        for _ in range(2):
+            published = await through(pipeline, event(text, version=version))
+            assert await twin.read(kind, resource["id"]) == theirs
+        assert published.kept == 1
+    for _ in range(2):
+        await through(pipeline, event(LUNG, version="6", status="entered-in-error"))
+        assert await twin.read(kind, resource["id"]) == theirs
+    (gone,) = [
+        p
+        for p in twin.current("Provenance")
+        if p.get("activity", {}).get("text") == "No longer holds: entered-in-error"
+    ]
+    assert place(resource) not in {t["reference"] for t in gone["target"]}
+    assert reasons(twin) == (["no-longer-read", "note-entered-in-error"] if reviewed == "flag" else [])
+
+
+@pytest.mark.parametrize("edit", EDITS)
+async def test_where_the_mapping_says_so_a_persons_change_is_written_over_and_taken_back(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, edit: str
+) -> None:
+    of(pipeline, "overwrite")
+    await through(pipeline, event(LUNG, version="1"))
+    (before,) = twin.current("Condition")
+    await edited(twin, place(before), EDITS[edit])
+    await through(pipeline, event(LUNG, version="1"))
+    (after,) = twin.current("Condition")
+    assert {k: v for k, v in after.items() if k != "meta"} == {k: v for k, v in before.items() if k != "meta"}
+    await edited(twin, place(before), EDITS[edit], 1)
+    assert (await through(pipeline, event(NOTHING, version="2"))).retracted == 2
+    assert all(map(is_in_error, facts(twin)))
+
+
+async def test_what_a_person_has_entered_in_error_does_not_come_back_and_what_they_revive_stays(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    (wrong,), (right,) = twin.current("Observation"), twin.current("Condition")
+    await edited(twin, place(wrong), judge("entered-in-error", "entered-in-error"))
+    await through(pipeline, event(LUNG, version="1"))
+    assert is_in_error(twin.current("Observation")[0])
+    await through(pipeline, event(NOTHING, version="2"))
+    assert is_in_error(twin.current("Condition")[0])
+    await edited(twin, place(right), lambda r, _: {**r, "verificationStatus": right["verificationStatus"]})
+    await through(pipeline, event(NOTHING, version="3"))
+    assert not is_in_error(twin.current("Condition")[0])
+
+
+async def test_a_person_who_puts_it_back_as_it_was_has_changed_nothing(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    (before,) = twin.current("Condition")
+    await edited(twin, place(before), EDITS["refute"])
+    await edited(twin, place(before), lambda *_: before)
+    assert (await through(pipeline, event(NOTHING, version="2"))) == Published("written", 0, 2)
+
+
+async def test_what_an_older_release_wrote_without_a_stamp_is_updated_and_then_has_one(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    (before,) = twin.current("Condition")
+    without = before["identifier"][:-1]
+    await edited(twin, place(before), lambda r, _: {**r, "identifier": without})
+    await through(pipeline, event(LUNG, version="1"))
+    assert twin.current("Condition")[0]["identifier"] == before["identifier"]
+
+
+async def test_a_persons_progress_on_a_task_stands(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
+    of(pipeline, "flag")
+    await through(pipeline, event(LUNG, version="1"))
+    await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    await through(pipeline, event(NOTHING, version="2"))
+    (task,) = twin.current("Task")
+    assert task["focus"] == {"reference": place(twin.current("Condition")[0])}
+    done = await edited(twin, place(task), lambda r, _: {**r, "status": "completed"})
+    for text, version in ((NOTHING, "2"), (NOTHING, "3")):
+        await through(pipeline, event(text, version=version))
+        assert twin.current("Task") == [done]
+
+
+async def test_a_note_that_is_read_differently_asks_once_and_one_that_is_read_alike_does_not(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    """The stage is of a later day: the same meaning, so the same resource, with other content."""
+    of(pipeline, "flag")
+    await through(pipeline, event(LUNG, version="1"))
+    await edited(twin, place(twin.current("Observation")[0]), EDITS["confirm"])
+    await through(pipeline, event(LUNG + " No fever.", version="2"))
+    assert reasons(twin) == []
+    for version in ("3", "4"):
+        await through(pipeline, event(LUNG, version=version, date="2026-02-01T09:00:00Z"))
+        assert reasons(twin) == ["read-differently"]
+
+
+class Raced:
+    """The twin, where a person is faster than the next transaction that writes facts."""
+
+    def __init__(self, twin: FhirTwin) -> None:
+        self.twin, self.edit = twin, lambda: asyncio.sleep(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.twin, name)
+
+    async def transact(self, bundle: Json) -> Json:
+        edit, self.edit = self.edit, lambda: asyncio.sleep(0)
+        await edit()
+        return await self.twin.transact(bundle)
+
+
+@pytest.mark.parametrize("copies", [True, False])
+@pytest.mark.parametrize("text", [LUNG + " No fever.", COLON])  # written over, taken back
+async def test_an_edit_between_reading_and_writing_is_not_lost(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, text: str, copies: bool
+) -> None:
+    raced: Any = Raced(twin)
+    pipeline.options, pipeline.target = Options(copies=copies), raced
+    await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current"}]))
+    await through(pipeline, event(LUNG, version="1"))
+    (condition,) = twin.current("Condition")
+    await through(pipeline, event(LUNG, version="1"))  # the Device is known by now
+    raced.edit = lambda: edited(twin, place(condition), EDITS["add a note"])
+    with pytest.raises(FhirConflict):
+        await through(pipeline, event(text, version="2"))
+    theirs = await twin.read("Condition", condition["id"])
+    assert theirs is not None
+    assert theirs["note"] == [{"text": "Discussed, 0."}]
+    assert (await through(pipeline, event(text, version="2"))).kept == 1
+    assert await twin.read("Condition", condition["id"]) == theirs
+
+
+async def test_without_a_guard_no_condition_is_sent(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
+    sent: list[Json] = []
+    raced: Any = Raced(twin)
+    pipeline.options, pipeline.target = Options(guarded=False), raced
+    await through(pipeline, event(LUNG, version="1"))
+    raced.transact = lambda bundle: sent.append(bundle) or twin.transact(bundle)
+    await through(pipeline, event(COLON, version="2"))
+    assert sent
+    assert not [entry for entry in sent[-1]["entry"] if "ifMatch" in entry["request"]]
+
+
+async def test_a_fact_whose_provenance_was_lost_is_read_before_it_is_written(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    theirs = await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    (provenance,) = twin.current("Provenance")
+    await twin.transact(transaction([{**provenance, "target": [{"reference": "Patient/p1"}]}]))
+    await through(pipeline, event(LUNG, version="2"))
+    assert twin.current("Condition") == [theirs]
+
+
+STEPS = st.lists(
+    st.tuples(st.just("event"), st.integers(0, 3)) | st.tuples(st.sampled_from(list(EDITS)), st.integers(0, 3)),
+    min_size=2,
+    max_size=9,
+)
+
+
+@given(
+    life=st.lists(st.sampled_from([LUNG, COLON, NOTHING, "entered-in-error"]), min_size=1, max_size=4),
+    steps=st.tuples(st.sampled_from(["keep", "flag"]), STEPS),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_events_and_edits_take_turns_no_edited_resource_ever_changes_and_the_others_follow_the_note(
+    life: list[str], steps: tuple[str, list[tuple[str, int]]], configuration: Configuration, model: Any, event: Event
+) -> None:
+    model.script = SAID
+    reviewed, turns = steps
+    values = [
+        event(LUNG, version=str(n + 1), status=what) if what == "entered-in-error" else event(what, version=str(n + 1))
+        for n, what in enumerate(life)
+    ]
+
+    async def lived() -> None:
+        twin = FhirTwin()
+        await twin.transact(transaction([{"resourceType": "Patient", "id": "p1"}]))
+        pipeline = of(assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin), reviewed)
+        theirs: dict[str, Json] = {}
+        meant: dict[str, str] = {}
+
+        async def happens(number: int) -> None:
+            await through(pipeline, values[number % len(values)])
+            for fact in facts(twin):
+                meant.setdefault(place(fact), (fact.get("valueCodeableConcept") or fact["code"])["text"])
+            for reference, resource in theirs.items():
+                assert await twin.read(*reference.split("/")) == resource
+
+        for number, (what, which) in enumerate(turns):
+            standing = sorted(map(place, facts(twin)))
+            if what == "event":
+                await happens(which)
+            elif standing:
+                reference = standing[which % len(standing)]
+                theirs[reference] = await edited(twin, reference, EDITS[what], number)
+        for number in range(len(values)):
+            await happens(number)
+        versions = twin.count_versions()
+        for number in (*range(len(values)), *range(len(values))):
+            await happens(number)
+        assert twin.count_versions() == versions, "done again, something changed"
+        ours = {meant[place(f)] for f in facts(twin) if place(f) not in theirs and not is_in_error(f)}
+        assert ours == HOLDS.get(life[-1], set()) - {meant[reference] for reference in theirs}
+
+    asyncio.run(lived())
