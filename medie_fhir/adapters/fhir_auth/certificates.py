@@ -1,12 +1,13 @@
-"""TLS from the settings: whom we trust, and the certificate that we show."""
+"""TLS from the settings: whom we trust, and the certificate that we show, which may be renewed under us."""
 
 from __future__ import annotations
 
 import os
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -30,19 +31,52 @@ def tls_context(settings: FhirTls, where: str = "fhir.tls") -> ssl.SSLContext | 
         return True
     if faults := [*_missing(settings, where)] or [*_broken(settings, where)]:
         raise SettingsError("\n".join(faults))
-    if settings.ca_file is None:
-        context = httpx.create_ssl_context(trust_env=False)
-    else:
-        context = ssl.create_default_context(cafile=settings.ca_file)
+    context = _Renewing(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.certificate_file is not None:
-        try:
-            # Without a password OpenSSL would ask the terminal for one.
-            context.load_cert_chain(settings.certificate_file, settings.key_file, _password(settings) or "")
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            reason = getattr(error, "reason", None) or type(error).__name__
-            raise SettingsError(f"{where}: certificate_file and key_file don't fit together ({reason})") from None
+    if settings.ca_file is None:
+        context.load_verify_locations(
+            cadata=b"".join(httpx.create_ssl_context(trust_env=False).get_ca_certs(binary_form=True))
+        )
+    context.watch(settings)
+    try:
+        context.renew()
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise SettingsError(f"{where}: certificate_file and key_file don't fit together ({reason})") from None
     return context
+
+
+class _Renewing(ssl.SSLContext):
+    """Loads the files of ``watch`` again, once one has changed, before the next connection.
+
+    Certificates live for weeks and consumers for months. Files that don't fit together at this moment (one of two is
+    written) are tried again at the next connection. A CA that is left out of a new file is trusted until the restart.
+    """
+
+    _settings = FhirTls()
+    _seen: tuple[float, ...] = ()
+
+    def watch(self, settings: FhirTls) -> None:
+        self._settings = settings
+
+    def renew(self) -> None:
+        """Raises OSError and ValueError where the files can't be loaded; the old certificates may then be gone."""
+        settings = self._settings
+        seen = tuple(file.stat().st_mtime for name in _FILES if (file := getattr(settings, name)) is not None)
+        if seen == self._seen:
+            return
+        if settings.ca_file is not None:
+            self.load_verify_locations(settings.ca_file)
+        if settings.certificate_file is not None:
+            # Without a password OpenSSL would ask the terminal for one.
+            self.load_cert_chain(settings.certificate_file, settings.key_file, _password(settings) or "")
+        self._seen = seen
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        """As asyncio's and anyio's connections begin."""
+        with suppress(OSError, ValueError):
+            self.renew()
+        return super().wrap_bio(*arguments, **named)
 
 
 def _missing(settings: FhirTls, where: str) -> Iterator[str]:

@@ -32,7 +32,8 @@ class TokenWire:
     """Sends requests whose content and answer nobody else may see. ``tls``: the settings to look at where TLS fails."""
 
     def __init__(self, verify: ssl.SSLContext | bool, tls: str) -> None:
-        self._verify = verify
+        # Made once: to load the world's CAs holds up the loop for tens of milliseconds.
+        self._verify = httpx.create_ssl_context(trust_env=False) if verify is True else verify
         self._tls = tls
 
     async def exchange(self, who: str, request: httpx.Request, auth: httpx.Auth | None = None) -> Said:
