@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import FhirConflict
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Options, Pipeline, Published
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import is_in_error, place, transaction
+from medie_fhir.transaction.stamp import is_as_written
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
 Event = Callable[..., bytes]
@@ -326,3 +329,38 @@ def test_however_events_and_edits_take_turns_no_edited_resource_ever_changes_and
         assert ours == HOLDS.get(life[-1], set()) - {meant[reference] for reference in theirs}
 
     asyncio.run(lived())
+
+
+@pytest.mark.fhir
+async def test_on_a_real_server_what_we_wrote_is_as_we_wrote_it_and_what_a_person_changed_stays(
+    configuration: Configuration, model: Any, event: Event, fhir_address: str
+) -> None:
+    document = f"d-{uuid.uuid4().hex[:12]}"
+    async with FhirHttp(fhir_address) as server:
+        pipeline = of(assemble_pipeline(Settings(), configuration, model=model, source=server, target=server), "flag")
+        subject = {"reference": f"Patient/{document}"}
+        await server.transact(transaction([{"resourceType": "Patient", "id": document}]))
+
+        async def tell(text: str, version: str) -> Published:
+            return await through(pipeline, event(text, document, version, subject=subject))
+
+        async def stands(kind: str) -> list[Json]:
+            return await server.search(kind, {"subject": subject["reference"]})
+
+        await tell(LUNG, "1")
+        written = [*await stands("Condition"), *await stands("Observation")]
+        assert [is_as_written(fact) for fact in written] == [True, True]
+        assert (await tell(LUNG + " No fever.", "2")).kept == 0
+        (condition,) = await stands("Condition")
+        confirmed = EDITS["confirm"](EDITS["add a note"](condition, 0), 0)
+        await server.transact(transaction([confirmed]))
+        theirs = await server.read("Condition", condition["id"])
+        for retracted in (1, 0):
+            assert await tell(NOTHING, "3") == Published("written", 0, retracted, 1)
+            assert await server.read("Condition", condition["id"]) == theirs
+        (task,) = await server.search("Task", {"focus": place(condition)})
+        assert task["reasonCode"]["coding"][0]["code"] == "no-longer-read"
+        await server.transact(transaction([{**task, "status": "completed"}]))
+        await tell(NOTHING, "4")
+        (same,) = await server.search("Task", {"focus": place(condition)})
+        assert same["status"] == "completed"
