@@ -10,13 +10,14 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import httpx
 
 from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import JSON_TYPES, matches, next_link, resource_of, transaction_response, versions
-from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience
+from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience, follow
+from medie_fhir.adapters.fhir_write import SingleWrite, answered
 from medie_fhir.errors import (
     BrokenBase64,
     ContentForbidden,
@@ -37,6 +38,9 @@ __all__ = ["FhirHttp", "Patience"]
 _GONE = (404, 410)
 _MOST_PAGES = 1000
 _MOST_REDIRECTS = 3
+# HAPI with its UserRequestRetryVersionConflictsInterceptor settles a conflict by itself; other servers don't look
+# (https://hapifhir.io/hapi-fhir/docs/server_jpa/configuration.html#retry-on-version-conflict).
+_RETRY_ON_CONFLICT = {"X-Retry-On-Version-Conflict": "retry; max-retries=3"}
 
 
 class FhirHttp:
@@ -118,6 +122,8 @@ class FhirHttp:
         except (TypeError, ValueError):
             raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
+        if not _guarded(bundle):
+            headers |= _RETRY_ON_CONFLICT
         ask = Ask(
             "POST",
             self._base,
@@ -126,6 +132,7 @@ class FhirHttp:
             data=data,
             repeatable=_repeatable(bundle),
             needs=f"transaction, and create and update of {', '.join(_types(bundle))}",
+            bundle=bundle,
         )
         answer = await self._wire.ask(ask)
         return transaction_response(bundle, resource_of(answer.headers, answer.body, "Bundle", doing), doing)
@@ -153,7 +160,7 @@ class FhirHttp:
             if not answer.redirects:
                 return self._unwrapped(answer, doing)
             try:
-                address = content_url(urljoin(address, answer.headers["location"]), self._base, self._allowed_hosts)
+                address = content_url(follow(address, answer.headers["location"]), self._base, self._allowed_hosts)
             except ForbiddenUrl:
                 raise FhirAnswerInvalid(f"{doing}: a redirect to a host that is not allowed: not followed") from None
         raise FhirAnswerInvalid(f"{doing}: more than {_MOST_REDIRECTS} redirects")
@@ -195,10 +202,29 @@ class FhirHttp:
             following = next_link(page)
             if following is None:
                 return
-            url = urljoin(url, following)
-            if not self._wire.is_ours(url):
+            if not self._wire.leads_home(url, following):
                 raise FhirAnswerInvalid(f"{doing}: the next page is at another origin than the base URL: not followed")
+            url = follow(url, following)
         raise FhirAnswerInvalid(f"{doing}: the pages have no end")
+
+    async def write(self, entry: Json) -> Json:
+        """Put or post one entry of a Bundle by itself, for servers without transactions; the entry that answers it.
+
+        It is sent again as a transaction would be. Raises FhirConflict, FhirRejected.
+        """
+        single = SingleWrite.of(entry)
+        headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal", **single.headers}
+        ask = Ask(
+            single.method,
+            f"{self._base}/{single.url}",
+            single.doing,
+            headers=headers,
+            data=single.data,
+            repeatable=single.repeatable,
+            needs=single.needs,
+        )
+        answer = await self._wire.ask(ask)
+        return answered(answer.status, answer.headers, answer.body, single)
 
     def _url(self, resource_type: str, resource_id: str | None = None) -> str:
         return f"{self._base}/{place(resource_type, resource_id)}"
@@ -211,6 +237,11 @@ def _repeatable(bundle: Json) -> bool:
         if request.get("ifMatch") or (request.get("method") == "POST" and not request.get("ifNoneExist")):
             return False
     return True
+
+
+def _guarded(bundle: Json) -> bool:
+    """Whether a Bundle is to be written over certain versions only: tried again, it would fail the same way."""
+    return any(entry.get("request", {}).get("ifMatch") for entry in bundle.get("entry", ()))
 
 
 def _types(bundle: Json) -> list[str]:

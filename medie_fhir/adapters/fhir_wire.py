@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urljoin
 
 import httpx
 from tenacity import (
@@ -19,7 +20,8 @@ from tenacity import (
 )
 
 from medie_fhir.adapters.content_url import origin
-from medie_fhir.adapters.fhir_answers import error_of
+from medie_fhir.adapters.fhir_answers import error_of, redirected
+from medie_fhir.adapters.fhir_tls import tls_error
 from medie_fhir.errors import (
     ContentTooLarge,
     FhirAnswerInvalid,
@@ -29,13 +31,14 @@ from medie_fhir.errors import (
     FhirUnavailable,
     ForbiddenUrl,
 )
+from medie_fhir.model import Json
 from medie_fhir.telemetry import trace_headers
 
-__all__ = ["FHIR_JSON", "Answer", "Ask", "FhirWire", "Patience"]
+__all__ = ["FHIR_JSON", "Answer", "Ask", "FhirWire", "Patience", "follow"]
 
 FHIR_JSON = "application/fhir+json"
 
-_MOST_ANSWER_BYTES = 256 * 1024 * 1024  # a broken server shall not fill our memory; no page of ours comes near it
+_MOST_ANSWER_BYTES = 64 * 1024 * 1024  # a broken server shall not fill our memory; no page of ours comes near it
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
@@ -62,6 +65,7 @@ class Ask:
     messages.
     ``absent``: the statuses that mean "nothing there" and are given back like 200. ``content``: any bytes are fine,
     redirects are given back, and more than ``limit`` bytes are ContentTooLarge. ``repeatable``: may be sent twice.
+    ``bundle``: what ``data`` holds, so that an error can name the entry at fault.
     What may hold a patient's data is left out of the ``repr``, which tracebacks with local variables show.
     """
 
@@ -76,6 +80,7 @@ class Ask:
     limit: int = _MOST_ANSWER_BYTES
     repeatable: bool = True
     needs: str = "this interaction"
+    bundle: Json | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Answer:
     @property
     def ok(self) -> bool:
         """Whether it is what was asked for."""
-        return self.status == HTTPStatus.OK
+        return self.status in (HTTPStatus.OK, HTTPStatus.CREATED)  # the second to a POST or a PUT of one resource
 
     @property
     def redirects(self) -> bool:
@@ -130,8 +135,15 @@ class FhirWire:
         except ForbiddenUrl:
             return False
 
+    def leads_home(self, url: str, reference: str) -> bool:
+        """Whether a redirect or a link at ``url`` stays with the FHIR server's own origin."""
+        try:
+            return self.is_ours(follow(url, reference))
+        except ForbiddenUrl:
+            return False
+
     async def ask(self, ask: Ask) -> Answer:
-        """An answer of status 200 or of one of ``ask.absent``, after as many attempts as it needs and may have.
+        """An answer of status 200, 201 or of one of ``ask.absent``, after as many attempts as it needs and may have.
 
         Raises the error that any other answer, or none, stands for.
         """
@@ -157,12 +169,19 @@ class FhirWire:
                 answer = await self._exchange_again(ask)
         except (TimeoutError, httpx.TimeoutException):
             raise FhirUnavailable(f"{ask.doing}: no answer within {self._patience.timeout:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.DecodingError:
+            raise FhirAnswerInvalid(f"{ask.doing}: the answer is compressed, unasked, and can't be unpacked") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS 1.3's late alerts come as SSLError itself
+            if (untrusted := tls_error(error, ask.doing)) is not None:
+                raise untrusted from None
             # Its text may hold the URL, and that a patient's identifier: only its kind is told.
             raise FhirUnavailable(f"{ask.doing}: no connection, or a broken one ({type(error).__name__})") from None
         if answer.ok or (ask.content and answer.redirects):
             return answer
-        refusal = error_of(answer.status, answer.headers, answer.body, ask.doing, ask.needs)
+        if answer.redirects:
+            home = self.leads_home(ask.url, answer.headers["location"])
+            raise redirected(answer.status, ask.doing, elsewhere=not home)
+        refusal = error_of(answer.status, answer.headers, answer.body, ask.doing, ask.needs, bundle=ask.bundle)
         # A proxy's or a wrong address's 404 must not read as "there is no such resource".
         said_by_the_server = ask.content or not answer.body or isinstance(refusal, FhirRejected)
         if answer.status in ask.absent and said_by_the_server:
@@ -201,6 +220,14 @@ class FhirWire:
         finally:
             await response.aclose()
         return Answer(response.status_code, dict(response.headers), bytes(body))
+
+
+def follow(url: str, reference: str) -> str:
+    """The URL that a ``Location`` or a link at ``url`` leads to. Raises ForbiddenUrl for what can't be read."""
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        raise ForbiddenUrl("a redirect or link that can't be read") from None
 
 
 def _too_large(ask: Ask) -> ContentTooLarge | FhirAnswerInvalid:
