@@ -16,20 +16,23 @@ __all__ = ["Unmarked"]
 
 
 class Unmarked:
-    """The newest version of each of the last ``capacity`` documents that left no mark (some 300 bytes each)."""
+    """The newest version of each of the last ``capacity`` documents that left no mark (some 400 bytes each)."""
 
     def __init__(self, capacity: int = 50_000) -> None:
         self._capacity = capacity
-        self._versions: OrderedDict[str, DocumentVersion] = OrderedDict()
+        self._versions: OrderedDict[str, tuple[str | None, str | None]] = OrderedDict()
 
     def outdates(self, record: ExtractionRecord) -> bool:
         """Whether a newer version than the record's was empty."""
         known = self._versions.get(document_id(record.document))
-        return known is not None and record.document.version.older_than(known)
+        if known is None:
+            return False
+        return record.document.version.older_than(DocumentVersion(version_id=known[0], last_updated=known[1]))
 
     def remember(self, record: ExtractionRecord) -> None:
         """Keep in mind that the record's version said nothing; the document longest unheard of is forgotten."""
-        self._versions[document_id(record.document)] = record.document.version
-        self._versions.move_to_end(document_id(record.document))
+        key, version = document_id(record.document), record.document.version
+        self._versions[key] = (version.version_id, version.last_updated)
+        self._versions.move_to_end(key)
         if len(self._versions) > self._capacity:
             self._versions.popitem(last=False)
