@@ -1,8 +1,9 @@
-"""The sample stream over HTTP, with a model that reads every note rightly; on the twin and on a real server."""
+"""The sample stream over HTTP, with a model that reads every note rightly; on a real server where one is named."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -43,11 +44,11 @@ def lines(name: str) -> list[Json]:
     return [json.loads(line) for line in shipped("notes", name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.fixture(params=["twin", pytest.param("real HAPI", marks=pytest.mark.fhir)])
+@pytest.fixture(params=["twin", "real server"] if os.environ.get("MEDIE_TEST_FHIR_URL") else ["twin"])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[FhirHttp]:
     """A FHIR server over HTTP that holds the sample patients and the notes behind URLs."""
     with FhirTwin() as twin, FhirTwinServer(twin) as local:
-        url = local.base_url if request.param == "twin" else request.getfixturevalue("fhir_address")
+        url = os.environ["MEDIE_TEST_FHIR_URL"] if request.param == "real server" else local.base_url
         async with FhirHttp(url) as http:
             for seed in ("patients.json", "binaries.json"):
                 await http.transact(json.loads(shipped("notes", seed).read_text(encoding="utf-8")))

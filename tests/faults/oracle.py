@@ -22,11 +22,22 @@ from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
-from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
+from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
-__all__ = ["Letter", "Reference", "Verdict", "check_against_drawing", "compare", "reference", "state_of"]
+__all__ = [
+    "Known",
+    "Letter",
+    "Reference",
+    "Verdict",
+    "check_against_drawing",
+    "compare",
+    "content",
+    "done_in_order",
+    "reference",
+    "state_of",
+]
 
 State = dict[str, list[str]]
 """``Type/id`` → its versions' content, oldest first."""
@@ -66,7 +77,7 @@ def name_of(key: bytes | None, value: bytes | None) -> str:
     return key.decode("latin-1") if key else hashlib.sha256(value or b"").hexdigest()
 
 
-class _Known:
+class Known:
     """A model without a server, that says what the stub says and calls itself the same."""
 
     def __init__(self, description: ModelDescription) -> None:
@@ -92,10 +103,15 @@ class _Counting(FhirTwin):
 async def reference(corpus: Corpus, stub: ModelStub) -> Reference:
     """The end of all events done one after another. Raises AssertionError where that is not what was drawn."""
     async with OpenAiHttp(stub.root, MODEL) as http:
-        model = _Known(await http.describe())
+        model = Known(await http.describe())
+    return await done_in_order(corpus, model, Settings())
+
+
+async def done_in_order(corpus: Corpus, model: ModelServer, settings: Settings) -> Reference:
+    """The same of any model and settings."""
     twin = _Counting()
     await twin.transact(corpus.seed)
-    pipeline = assemble_pipeline(Settings(), Configuration(Settings()), model=model, source=twin, target=twin)
+    pipeline = assemble_pipeline(settings, Configuration(settings), model=model, source=twin, target=twin)
     letters: set[Letter] = set()
     refused: dict[int, tuple[str, str]] = {}
     for number, event in enumerate(corpus.events):
@@ -143,19 +159,18 @@ def state_of(twin: FhirTwin) -> State:
         rows = twin._store._db.execute("SELECT type, id, body FROM version ORDER BY type, id, number").fetchall()
     state: State = defaultdict(list)
     for resource_type, resource_id, body in rows:
-        state[f"{resource_type}/{resource_id}"].append(_content(body))
+        state[f"{resource_type}/{resource_id}"].append(content(None if body is None else json.loads(body)))
     return dict(state)
 
 
-def _content(body: str | None) -> str:
-    """What a version says, without what the clock of the moment wrote into it."""
-    if body is None:
+def content(resource: Json | None) -> str:
+    """What a version says, without what the clock of the moment wrote into it; None is a deletion."""
+    if resource is None:
         return "deleted"
-    resource = json.loads(body)
-    meta = {name: value for name, value in resource.pop("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
     if "source" in meta:
         meta["source"] = meta["source"].partition("#")[0]
-    kept = {name: value for name, value in resource.items() if name not in _OURS_BY_THE_CLOCK}
+    kept = {name: value for name, value in resource.items() if name not in ("meta", *_OURS_BY_THE_CLOCK)}
     return json.dumps([meta, kept], sort_keys=True)
 
 
@@ -177,7 +192,7 @@ def compare(expected: State, seen: State) -> Verdict:
 def check_against_drawing(twin: FhirTwin, corpus: Corpus) -> Verdict:
     """What holds of each document against what was drawn: a value that is missing, twice, or of another version."""
     names = {
-        identifier["value"].removeprefix("|DocumentReference/"): f"DocumentReference/{copy['id']}"
+        identifier["value"].rpartition("|DocumentReference/")[2]: f"DocumentReference/{copy['id']}"
         for copy in twin.current("DocumentReference")
         for identifier in copy.get("identifier", ())
     }
