@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check stack stack-down stack-demo bench faults fuzz schemas dev clean
+.PHONY: help demo test check stack stack-down stack-demo bench faults fhir-proof fuzz schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,12 +66,16 @@ stack-demo: stack ## Stream the sample notes through the real ones
 	@. build/stack.env && $(BIN)/medie-fhir samples && $(BIN)/medie-fhir run --until-end
 	@$(BIN)/python deploy/local/stack.py show $(ARGS)
 
-bench: $(VENV)/.tested ## Measure, and write build/bench.json and build/bench-consume.json (that needs Java and Maven)
+bench: $(VENV)/.tested ## Measure, and write build/bench*.json; a real Kafka and a real HAPI need Java and Maven
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/consume.py
+	@$(BIN)/python benchmarks/write.py
 
 faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json
 	@$(BIN)/python tests/faults/run.py $(FAULTS)
+
+fhir-proof: $(VENV)/.tested ## Prove the writes on a real HAPI FHIR server: build/fhir-proof.json
+	@$(BIN)/python tests/proof/run.py $(ROWS)
 
 FUZZ_INPUTS ?= 200000
 FUZZ_SEED ?= 1

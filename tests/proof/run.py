@@ -53,12 +53,11 @@ def main(names: list[str]) -> int:
         sys.stderr.write(f"a real FHIR server needs {', '.join(missing)}, or MEDIE_TEST_FHIR_URL\n")
         return 2
     figures: list[Figure] = []
+    scale = float(os.environ.get("FHIR_PROOF_DOCUMENTS", MOST)) / MOST
     try:
         with real_fhir() as base_url:
             for name in names or ROWS:
-                figures += asyncio.run(
-                    prove(base_url, name, float(os.environ.get("FHIR_PROOF_DOCUMENTS", MOST)) / MOST)
-                )
+                figures += asyncio.run(prove(base_url, name, scale))
                 OUT.parent.mkdir(parents=True, exist_ok=True)
                 OUT.write_text("".join(json.dumps(asdict(f)) + "\n" for f in figures), encoding="utf-8")
     except JvmError as error:

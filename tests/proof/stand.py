@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the work: ``conflicts`` and ``outages`` were tried again, ``errors`` are left (class → how often)."""
+    """What came of the work: ``conflicts`` and ``outages`` were tried again, ``errors`` (by class) are left."""
 
     conflicts: int = 0
     outages: int = 0
@@ -53,7 +53,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Stand:
-    """A server, and a ``source`` of documents that is a row's own: another source, other ids for all that is written."""
+    """A server, and a ``source`` of documents that is a row's own, and with it the ids of all that is written."""
 
     base_url: str
     http: httpx.AsyncClient
@@ -131,7 +131,7 @@ class Stand:
 
 
 async def do(pipeline: Pipeline, tally: Tally, value: bytes | None, key: bytes | None = None, ms: int = 0) -> None:
-    """An event through the whole pipeline, as the consumers do it: what may pass is tried again, the rest is counted."""
+    """An event through the whole pipeline, as the consumers do it: what may pass is tried again, the rest counted."""
     try:
         for event in await pipeline.events(value, key, timestamp_ms=ms):
             if not isinstance(event, NoteEvent):
