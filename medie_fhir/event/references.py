@@ -85,14 +85,18 @@ def _followed(target: str, around: Surroundings) -> Json:
 
 
 def _named(resource: Json, *, addressable: bool) -> Json:
-    """A reference to a resource that is near: by its address, or by its first identifier."""
+    """A reference to a resource that is near: by its address, or by its best identifier.
+
+    One with a system goes before one without, which may be anyone's, and an old one last: it may be another's by now.
+    """
     kind, own = resource.get("resourceType"), resource.get("id")
     if not isinstance(kind, str) or not TYPE_NAME.match(kind):
         return {}
     if addressable and isinstance(own, str) and ID.match(own):
         return {"reference": f"{kind}/{own}"}
-    plain = next(filter(None, (identifier(each) for each in many(resource, "identifier"))), None)
-    return {"type": kind, "identifier": plain} if plain else {}
+    named = [plain for each in many(resource, "identifier") if (plain := identifier(each))]
+    best = min(named, key=lambda each: (each.get("use") == "old", "system" not in each), default=None)
+    return {"type": kind, "identifier": best} if best else {}
 
 
 def kept_all(references: list[Json], around: Surroundings) -> tuple[Json, ...]:

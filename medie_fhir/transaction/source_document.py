@@ -46,10 +46,20 @@ class SourceDocuments:
         """What marks the Provenances of a document that no literal reference leads to; None where one does."""
         return {"system": _TAG_SYSTEM, "code": document_id(document)} if self.mode == "logical" else None
 
+    def sourced(self, resource: Json, document: DocumentInfo) -> Json:
+        """The resource with a ``meta.source`` by which it is known for ours, where no literal reference stands there.
+
+        It names the id that our copy would have: HAPI keeps no more than 100 characters of it.
+        """
+        if self.mode != "logical":
+            return resource
+        meta = {**resource.get("meta", {}), "source": f"DocumentReference/{document_id(document)}"}
+        return {**resource, "meta": meta}
+
     def work(self, document: DocumentInfo) -> dict[str, str]:
         """The search for the Provenances of the document.
 
-        By a tag, where there is no literal reference: a server must not know ``entity:identifier`` (HAPI doesn't).
+        By a tag, where there is no literal reference: not every server knows ``entity:identifier``.
         """
         if tag := self.tag(document):
             return {"_tag": f"{tag['system']}|{tag['code']}"}

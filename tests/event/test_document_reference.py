@@ -123,6 +123,14 @@ def test_a_contained_patient_is_the_subject_by_its_identifier(document: Any, par
     assert event.document.subject == {"type": "Patient", "identifier": {"system": "mrn", "value": "7"}}
 
 
+def test_a_contained_patient_is_known_by_the_identifier_that_is_most_surely_hers(document: Any, parse: Any) -> None:
+    old, bare, own = {"use": "old", "system": "mrn", "value": "6"}, {"value": "7"}, {"system": "mrn", "value": "8"}
+    for given, best in ([old, bare, own], own), ([old, bare], bare), ([old], old):
+        patient = {"resourceType": "Patient", "id": "p", "identifier": given}
+        (event,) = parse(document(subject={"reference": "#p"}, contained=[patient]))
+        assert event.document.subject == {"type": "Patient", "identifier": best}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.errors import FhirConflict, FhirForbidden, FhirUnavailable, SubjectAwaited, SubjectMissing
@@ -166,6 +166,7 @@ values = st.text(st.sampled_from(",|$\\aA7 é"), min_size=1, max_size=4).filter(
 systems = st.sampled_from(["urn:a", "urn:a|b", "urn:a,b", None])
 
 
+@settings(deadline=None)  # each example has a server of its own
 @given(mine=values, others=st.lists(values, max_size=4), system=systems)
 async def test_no_identifier_is_taken_for_another(
     make_target: Any, record: Any, mine: str, others: list[str], system: str | None
@@ -475,6 +476,7 @@ asked = st.builds(
 ).filter(bool)
 
 
+@settings(deadline=None)  # each example has a server of its own
 @given(people=people, asked=asked)
 async def test_the_subject_written_is_the_one_of_the_note_or_nothing_is_written(
     make_target: Any, record: Any, people: list[Json], asked: Json

@@ -74,6 +74,14 @@ async def test_an_original_that_the_target_does_not_hold_is_named_and_nothing_is
         assert twin.current("Provenance") == []
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_written_names_its_source(mode: DocumentMode) -> None:
+    resource: Json = {"resourceType": "Observation", "meta": {"tag": [{"code": "x"}]}}
+    sourced = SourceDocuments(mode).sourced(resource, BY_ID)
+    logical = {"source": f"DocumentReference/{document_id(BY_ID)}"} if mode == "logical" else {}
+    assert sourced == resource | {"meta": {"tag": [{"code": "x"}]} | logical}
+
+
 def _all() -> tuple[DocumentInfo, ...]:
     return BY_ID, BY_IDENTIFIER, NAMELESS
 
