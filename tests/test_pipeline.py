@@ -136,6 +136,8 @@ async def test_a_fact_that_comes_back_revives_the_same_resource(
     await through(pipeline, event(COLON, version="2"))
     await through(pipeline, event(LUNG, version="3"))
     assert set(current(twin)) == before
+    said = [p for p in twin.current("Provenance") if {t["reference"].split("/")[1] for t in p["target"]} == before]
+    assert len(said) == 3, "written, taken back, written again: each by a Provenance of its own"
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations("123")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_http import FhirHttp
-from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.adapters.fhir_strategies import Strategy, by_strategy
+from medie_fhir.adapters.fhir_twin import FhirTwin, Request
+from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.errors import FhirConflict
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Options, Pipeline, Published
@@ -274,6 +277,53 @@ async def test_a_fact_whose_provenance_was_lost_is_read_before_it_is_written(
     await twin.transact(transaction([{**provenance, "target": [{"reference": "Patient/p1"}]}]))
     await through(pipeline, event(LUNG, version="2"))
     assert twin.current("Condition") == [theirs]
+
+
+def limited(identity: Any = "client-ids", sending: Any = "transaction", **can: bool) -> tuple[Profile, Strategy]:
+    """A server that can less, and the strategy by which it is written to."""
+    return Profile(**can), Strategy(identity, sending, True, "")
+
+
+LIMITED = {
+    "drops extensions": limited(extensions=False),
+    "numbers no versions": limited(versions=False, if_match=False),
+    "has no transactions": limited(sending="single", transaction=False, batch=False),
+    "gives ids of its own": limited("conditional-update", update_as_create=False, client_ids=False),
+    "can only search": limited(
+        "search-then-create", update_as_create=False, conditional_update=False, client_ids=False
+    ),
+}
+
+
+@pytest.mark.parametrize("lack", LIMITED)
+async def test_on_a_server_that_can_less_ours_is_told_from_theirs_just_as_well(
+    configuration: Configuration, model: Any, event: Event, lack: str
+) -> None:
+    profile, strategy = LIMITED[lack]
+    twin = FhirTwin(profile=profile)
+
+    def put(resource: Json, method: str = "PUT") -> None:
+        at = place(resource) if method == "PUT" else resource["resourceType"]
+        headers = {"content-type": "application/fhir+json"}
+        twin.answer(Request(method, at, headers=headers, body=json.dumps(resource).encode()))
+
+    put({"resourceType": "Patient"}, "POST")
+    subject = {"reference": place(twin.current("Patient")[0])}
+    target = by_strategy(twin, strategy)
+    pipeline = of(assemble_pipeline(Settings(), configuration, model=model, source=twin, target=target), "flag")
+
+    async def tell(text: str, version: str) -> Published:
+        return await through(pipeline, event(text, version=version, subject=subject))
+
+    for text, version in ((LUNG, "1"), (LUNG, "1"), (LUNG + " No fever.", "2")):
+        assert await tell(text, version) == Published("written", 2)
+    put(EDITS["confirm"](twin.current("Condition")[0], 0))
+    theirs = twin.current("Condition")
+    for text, version in ((LUNG + " No fever.", "2"), (NOTHING, "3"), (NOTHING, "3"), (LUNG, "4")):
+        assert (await tell(text, version)).kept == 1
+        assert twin.current("Condition") == theirs
+    assert theirs[0]["verificationStatus"]["coding"][0]["code"] == "confirmed"
+    assert reasons(twin) == ["no-longer-read"]
 
 
 STEPS = st.lists(

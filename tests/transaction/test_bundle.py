@@ -88,9 +88,11 @@ def test_a_retracted_document_leaves_nothing_standing(make_record: Any, reason: 
     bundle = put(make_record("2", retracted=reason), [], standing)
     assert kinds(bundle) == ["DocumentReference", "Observation", "Provenance"]
     assert bundle is not None
-    copy, old, _ = (e["resource"] for e in bundle["entry"])
+    copy, old, why = (e["resource"] for e in bundle["entry"])
     assert copy["status"] in {"entered-in-error", "superseded"}
     assert old["status"] == "entered-in-error"
+    assert why["activity"]["text"] == f"No longer holds: {reason.value}"
+    assert why["target"] == [{"reference": "Observation/old-1"}]
 
 
 def test_a_retraction_done_again_names_the_same_targets(make_record: Any) -> None:
