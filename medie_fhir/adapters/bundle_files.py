@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 
-from medie_fhir.adapters.out_folder import Stamps, fit, sweep, sync, write_whole
+from medie_fhir.adapters.out_folder import Stamps, claim, fit, sweep, sync, write_whole
 from medie_fhir.adapters.write_only import WriteOnly, accepted, require_transaction
 from medie_fhir.errors import FhirRejected, FhirUnavailable
 from medie_fhir.model import Json
@@ -20,15 +20,20 @@ class BundleFiles(WriteOnly):
     """The port ``FhirServer`` on a folder: ``transact`` writes one JSON file a Bundle, and whoever imports them reads.
 
     A later Bundle may replace what an earlier one wrote: their names, sorted, are the order in which to import them.
-    Raises SettingsError where the folder is missing or can't be written.
+    One process alone writes in a folder. Raises SettingsError where it is missing, can't be written, or is another's.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__("medie-fhir bundle files", "A folder of transaction Bundles, to be imported by others")
         fit(folder)
         sweep(folder)
+        self._lock = claim(folder)
         self._folder = folder
         self._stamps = Stamps(folder)
+
+    async def aclose(self) -> None:
+        """Leaves the folder to another process."""
+        os.close(self._lock)
 
     async def transact(self, bundle: Json) -> Json:
         """Writes the Bundle to ``{time}-{sha256 of the file}.json``, whole or not at all, and on the disk on return.

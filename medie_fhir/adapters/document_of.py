@@ -13,7 +13,8 @@ __all__ = ["devices_named", "document_key", "mapping_of"]
 def document_key(bundle: Json, source: str | None = None) -> str | None:
     """The key of the document (see ``DocumentInfo.key``), or None for a Bundle about none, such as of a Device.
 
-    From the copy's identifier; where there is no copy, from what a Provenance names as its source.
+    From the copy's identifier; where there is no copy, from what a Provenance names as its source. Where all refer to
+    the document by identifier alone, the id that a copy would have stands in the key's place.
     """
     for resource in _resources(bundle, "DocumentReference"):
         for identifier in resource.get("identifier", ()):
@@ -22,6 +23,10 @@ def document_key(bundle: Json, source: str | None = None) -> str | None:
     for what in _entities(bundle, "source"):
         if what.get("reference"):
             return f"{source or ''}|{what['reference']}"
+    for provenance in _resources(bundle, "Provenance"):
+        for tag in provenance.get("meta", {}).get("tag", ()):
+            if tag.get("system") == f"{BASE}/source-document":
+                return str(tag["code"])
     return None
 
 

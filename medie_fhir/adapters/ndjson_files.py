@@ -8,7 +8,6 @@ see is ever half-written. NDJSON knows neither deletion nor condition: what no l
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from medie_fhir.adapters.ndjson_journal import Journal
-from medie_fhir.adapters.out_folder import FOLDER_MODE, Stamps, fit, sweep, sync, write_whole
+from medie_fhir.adapters.out_folder import FOLDER_MODE, Stamps, claim, fit, sweep, sync, write_whole
 from medie_fhir.adapters.write_only import WriteOnly, accepted, compact, entries_of
 from medie_fhir.errors import FhirUnavailable, SettingsError
 from medie_fhir.model import Json
@@ -96,12 +95,7 @@ class _Batches:
         self._folder, self._max_bytes = folder, max_bytes
         self._stamps = Stamps(folder)
         self._open: Journal | None = None
-        self._lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise SettingsError(f"fhir.bundles: {folder}: another process writes NDJSON there; one alone can") from None
+        self._lock = claim(folder)
         try:
             self._recover()
         except BaseException:

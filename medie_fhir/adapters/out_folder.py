@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from medie_fhir.errors import SettingsError
 
-__all__ = ["FILE_MODE", "FOLDER_MODE", "Stamps", "fit", "sweep", "sync", "write_whole"]
+__all__ = ["FILE_MODE", "FOLDER_MODE", "Stamps", "claim", "fit", "sweep", "sync", "write_whole"]
 
 FILE_MODE = 0o640  # patients' facts: for the owner, and for the importer by its group
 FOLDER_MODE = 0o750
@@ -36,6 +37,20 @@ def fit(folder: Path, setting: str = "fhir.bundles") -> None:
         raise SettingsError(f"{setting}: {folder}: {why}: make the folder, and let this user write in it") from None
     os.close(handle)
     Path(probe).unlink(missing_ok=True)
+
+
+def claim(folder: Path, setting: str = "fhir.bundles") -> int:
+    """Makes this process the only one that writes in a folder, until the descriptor that it returns is closed.
+
+    Two would name their files by two clocks. Raises SettingsError where another has it.
+    """
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise SettingsError(f"{setting}: {folder}: another process writes there; one alone can") from None
+    return lock
 
 
 class Stamps:

@@ -25,7 +25,8 @@ __all__ = ["Shadow"]
 
 _DOING = "remembering what was written"
 _FORMAT = 1
-_SEARCHED = frozenset({"identifier", "entity", "target"})
+_TOKENS = frozenset({"identifier", "_tag"})
+_SEARCHED = _TOKENS | {"entity", "target"}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
     place TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL
@@ -87,7 +88,7 @@ class Shadow:
         return found[1] if found else None
 
     def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
-        """All that match, by ``identifier``, ``entity`` or ``target``. Raises FhirRejected for other parameters."""
+        """All that match, by ``identifier``, ``_tag``, ``entity``, ``target``. Raises FhirRejected for any other."""
         places: set[str] | None = None
         for parameter, value in params.items():
             if parameter not in _SEARCHED:
@@ -147,7 +148,7 @@ class Shadow:
         sql = "SELECT place, system FROM found_by WHERE value = ? AND type = ? AND parameter = ?"
         places = set()
         for one in _split(value, ","):
-            *before, wanted = map(_unescaped, _split(one, "|" if parameter == "identifier" else "/"))
+            *before, wanted = map(_unescaped, _split(one, "|" if parameter in _TOKENS else "/"))
             with self._errors():
                 rows = self._db.execute(sql, (wanted, resource_type, parameter)).fetchall()
             places |= {place for place, system in rows if not before or [system] == before}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def bundle(**more: object) -> Json:
 
 
 def files_in(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
+    return sorted(path for path in folder.iterdir() if path.name != ".lock")
 
 
 def genders(folder: Path) -> list[str]:
@@ -74,10 +75,10 @@ async def test_the_names_sorted_are_the_order_of_writing_over_restarts_and_when_
 ) -> None:
     order = ["male", "female", "other", "male", "unknown"]
 
-    for number, gender in enumerate(order):
-        if number in {0, 3}:
-            files = BundleFiles(tmp_path)
+    for gender in order:
+        files = BundleFiles(tmp_path)
         await files.transact(bundle(gender=gender))
+        await files.aclose()
 
     assert genders(tmp_path) == order
 
@@ -88,6 +89,16 @@ async def test_a_clock_that_was_set_back_keeps_the_order(tmp_path: Path) -> None
     await BundleFiles(tmp_path).transact(bundle(gender="female"))
 
     assert genders(tmp_path) == ["male", "female"]
+
+
+async def test_one_process_alone_writes_in_a_folder(tmp_path: Path) -> None:
+    first = BundleFiles(tmp_path)
+
+    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*another process writes there"):
+        BundleFiles(tmp_path)
+
+    await first.aclose()
+    await BundleFiles(tmp_path).aclose()
 
 
 @pytest.mark.parametrize("wrong", [{}, {"resourceType": "Patient"}, {"resourceType": "Bundle", "type": "collection"}])
@@ -127,7 +138,7 @@ def test_a_folder_where_nothing_can_be_written_is_told_at_the_start() -> None:
 async def test_a_folder_that_goes_away_is_waited_for_and_not_made_anew(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     files = BundleFiles(tmp_path / "out")
-    (tmp_path / "out").rmdir()
+    shutil.rmtree(tmp_path / "out")
 
     with pytest.raises(FhirUnavailable, match="No such file or directory"):
         await files.transact(bundle())

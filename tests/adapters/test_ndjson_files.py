@@ -215,7 +215,7 @@ async def test_a_batch_that_can_not_be_finished_now_is_finished_later_with_all_t
 async def test_one_process_alone_writes_in_a_folder(tmp_path: Path) -> None:
     first = NdjsonFiles(tmp_path)
 
-    with pytest.raises(SettingsError, match="another process writes NDJSON there"):
+    with pytest.raises(SettingsError, match="another process writes there"):
         NdjsonFiles(tmp_path)
 
     await first.aclose()

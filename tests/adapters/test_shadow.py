@@ -95,13 +95,16 @@ def test_it_is_found_by_what_a_provenance_names_and_by_an_identifier(path: Path)
     entity = [{"role": "source", "what": {"reference": "DocumentReference/d"}}]
     targets = [{"reference": "Condition/c"}, {"reference": "Condition/e"}]
     document = put("DocumentReference", "d", identifier=[{"system": "urn:a|b", "value": "1,2|3"}, {"value": "bare"}])
-    shadow.keep(bundle(document, put("Provenance", "p", entity=entity, target=targets)))
+    meta = {"tag": [{"system": "urn:t", "code": "d"}]}
+    shadow.keep(bundle(document, put("Provenance", "p", meta=meta, entity=entity, target=targets)))
 
     def found(kind: str, **params: str) -> list[str]:
         return [r["id"] for r in shadow.search(kind, params)]
 
     assert found("Provenance", entity="DocumentReference/d") == ["p"]
     assert found("Provenance", entity="Condition/d") == []
+    assert found("Provenance", _tag="urn:t|d") == ["p"]
+    assert found("Provenance", _tag="urn:x|d") == []
     assert found("Provenance", target="Condition/x,Condition/e") == ["p"]
     assert found("Provenance", target="Condition/e", entity="DocumentReference/other") == []
     assert found("DocumentReference", identifier=r"urn:a\|b|1\,2\|3") == ["d"]

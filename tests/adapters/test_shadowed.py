@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +34,33 @@ SAID = {
     "Colon adenocarcinoma": {"cancer_type": "colon adenocarcinoma", "stage": "III"},
 }
 DOCUMENT = {"system": f"{BASE}/document", "value": "|DocumentReference/1"}
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from medie_fhir.adapters.bundle_files import BundleFiles
+from medie_fhir.adapters.ndjson_files import NdjsonFiles
+from medie_fhir.adapters.shadow import Shadow
+from medie_fhir.adapters.shadowed import Shadowed
+from medie_fhir.transaction import BASE, transaction
+
+async def main(kind, folder):
+    files = BundleFiles(folder / "out") if kind == "transaction" else NdjsonFiles(folder / "out", max_bytes=9000)
+    target = Shadowed(files, Shadow(folder / "shadow"))
+
+    async def document(lane):
+        number = 0
+        while True:
+            key = {"system": f"{BASE}/document", "value": f"|DocumentReference/{lane}-{number}"}
+            copy = {"resourceType": "DocumentReference", "id": f"{lane}-{number}", "identifier": [key]}
+            await target.transact(transaction([copy, {"resourceType": "Condition", "id": f"{lane}-{number}"}]))
+            print(f"{lane}-{number}", flush=True)
+            number += 1
+
+    await asyncio.gather(*map(document, "abcd"))
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
 
 
 def said(number: int, **more: Any) -> Json:
@@ -136,7 +169,7 @@ async def test_what_could_not_be_written_is_not_remembered(tmp_path: Path) -> No
     out = tmp_path / "out"
     out.mkdir()
     target = Shadowed(BundleFiles(out), Shadow(tmp_path / "shadow"))
-    out.rmdir()
+    shutil.rmtree(out)
     with pytest.raises(FhirUnavailable):
         await target.transact(said(1))
     assert await target.read("Condition", "c1") is None
@@ -169,3 +202,28 @@ async def test_two_that_overwrite_the_same_are_never_both_written(tmp_path: Path
 
     assert sorted(type(one).__name__ for one in done) == ["FhirConflict", "dict"]
     assert len(bundles(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("form", ["transaction", "ndjson"])
+def test_killed_at_any_moment_it_remembers_all_that_it_acknowledged_and_nothing_that_is_not_written(
+    tmp_path: Path, form: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", WRITER, form, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        said = [writer.stdout.readline().strip() for _ in range(25)]
+        writer.send_signal(signal.SIGKILL)
+        said += writer.stdout.read().split()
+    if form == "ndjson":
+        NdjsonFiles(out)  # the next start
+        files = [file for batch in batches(out) for file in batch.glob("*.ndjson")]
+        written = {f"{r['resourceType']}/{r['id']}" for f in files for r in map(json.loads, f.read_text().splitlines())}
+    else:
+        written = {entry["request"]["url"] for bundle in bundles(out) for entry in bundle["entry"]}
+
+    with closing(sqlite3.connect(tmp_path / "shadow")) as shadow:
+        remembered = {place for (place,) in shadow.execute("SELECT place FROM resource")}
+    acknowledged = {f"{kind}/{id_}" for kind in ("DocumentReference", "Condition") for id_ in said}
+    assert acknowledged <= remembered <= written

@@ -17,24 +17,30 @@ from consumers.memory_broker import MemoryBroker
 from medie_fhir.adapters.shadow import Shadow
 from medie_fhir.adapters.shadowed import Shadowed
 from medie_fhir.errors import BrokerUnavailable, FhirRejected, Policy, RecordTooLarge
-from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome, Produced
+from medie_fhir.model import DocumentInfo, Json, Produced
 from medie_fhir.telemetry import passing_on
-from medie_fhir.transaction import BASE, Standing, Work, assemble, device, transaction
+from medie_fhir.transaction import BASE, device, document_id, transaction
 
 PRODUCED = Produced(at="2026-01-01T00:00:00Z", software="s", task="t", task_digest="d", model="m")
 NOT_JSON = transaction([{"resourceType": "Condition", "id": "c", "value": float("nan")}])
 MAPPING = "default@1 (abc)"
 
 
-def about(reference: str, *, copies: bool = True, source: str | None = None, **fact: Any) -> Json:
-    """A transaction as the pipeline makes it."""
-    document = DocumentInfo(reference=reference, subject={"reference": "Patient/p1"}, source=source)
-    record = ExtractionRecord(document=document, produced=PRODUCED, outcome=Outcome.EXTRACTED)
-    work = Work.of(record, MAPPING, Standing())
-    facts = [{"resourceType": "Condition", "id": "c1", **fact}]
-    made = assemble(record, facts, Standing(), work, mapping=MAPPING, copies=copies)
-    assert made is not None
-    return made
+def about(reference: str, *, copies: bool = True, **fact: Any) -> Json:
+    """A transaction as the pipeline makes it: copy, fact, Provenance."""
+    document = DocumentInfo(reference=reference)
+    place = f"DocumentReference/{document_id(document)}" if copies else reference
+    key = {"system": f"{BASE}/document", "value": document.key}
+    copy = {"resourceType": "DocumentReference", "id": document_id(document), "identifier": [key]}
+    mapping = {"role": "derivation", "what": {"identifier": {"system": f"{BASE}/mapping", "value": MAPPING}}}
+    provenance = {
+        "resourceType": "Provenance",
+        "id": "p1",
+        "target": [{"reference": "Condition/c1"}],
+        "agent": [{"who": {"reference": f"Device/{device(PRODUCED)['id']}"}}],
+        "entity": [{"role": "source", "what": {"reference": place}}, mapping],
+    }
+    return transaction([*([copy] if copies else []), {"resourceType": "Condition", "id": "c1", **fact}, provenance])
 
 
 class Site:
@@ -79,12 +85,10 @@ async def test_a_transaction_is_one_record_under_its_documents_key(site: Site) -
 
 @pytest.mark.parametrize("copies", [True, False])
 async def test_the_key_is_that_of_the_extraction_record(memory: Callable[..., Site], copies: bool) -> None:
-    site = memory(source="ehr-1")
-    bundle = about("DocumentReference/1", copies=copies, source="ehr-1")
-    await site.target.transact(bundle)
+    site = memory()
+    await site.target.transact(about("DocumentReference/1", copies=copies))
 
-    [record] = site.records()
-    assert record.key == DocumentInfo(reference="DocumentReference/1", source="ehr-1").key.encode()
+    assert [record.key for record in site.records()] == [DocumentInfo(reference="DocumentReference/1").key.encode()]
 
 
 async def test_the_device_goes_along_with_every_bundle_that_names_it_and_never_alone(site: Site) -> None:
