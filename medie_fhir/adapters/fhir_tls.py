@@ -34,6 +34,7 @@ _BY_REASON = {
     "HANDSHAKE_FAILURE": f"the server refuses the handshake: it may ask for a certificate of ours; {_OURS}",
     "PROTOCOL_VERSION": "no version of TLS that both sides speak (1.2 at least is needed)",
     "UNSUPPORTED_PROTOCOL": "no version of TLS that both sides speak (1.2 at least is needed)",
+    "RECORD_LAYER_FAILURE": "there is no TLS at this address: see the scheme and the port of fhir.base_url",
     "WRONG_VERSION_NUMBER": "there is no TLS at this address: see the scheme and the port of fhir.base_url",
 }
 

@@ -8,8 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.adapters.fhir_answers import error_of, matches, next_link, resource_of, retry_after, versions
-from medie_fhir.errors import FhirAnswerInvalid, FhirError, FhirForbidden, FhirUnauthorized, Policy
+from medie_fhir.adapters.fhir_answers import (
+    error_of,
+    matches,
+    next_link,
+    redirected,
+    resource_of,
+    retry_after,
+    transaction_response,
+    versions,
+)
+from medie_fhir.errors import (
+    FhirAnswerInvalid,
+    FhirConflict,
+    FhirError,
+    FhirForbidden,
+    FhirRejected,
+    FhirUnauthorized,
+    FhirUnfit,
+    Policy,
+)
 from medie_fhir.model import Json
 
 FHIR = {"content-type": "application/fhir+json;charset=utf-8"}
@@ -105,3 +123,90 @@ def test_a_bundle_without_what_is_looked_for_has_none_of_it(bundle: Json) -> Non
     assert list(matches(bundle)) == []
     assert list(versions(bundle)) == []
     assert next_link(bundle) is None
+
+
+CONDITION = "00000000-0000-0000-0000-000000000001"
+ENTRY = {
+    "resource": {"resourceType": "Condition", "id": CONDITION, "subject": {"reference": "Patient/p9"}},
+    "request": {"method": "PUT", "url": f"Condition/{CONDITION}"},
+}
+SENT: Json = {"resourceType": "Bundle", "type": "transaction", "entry": [ENTRY]}
+
+
+def test_a_refused_transaction_names_its_entry() -> None:
+    said = "HAPI-1094: Resource Patient/p9 not found, specified in path: Condition.subject"
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": said}]}
+
+    message = str(error_of(400, FHIR, json.dumps(outcome).encode(), "posting", bundle=SENT))
+
+    assert message.startswith(
+        f"posting: HTTP 400 (HAPI-1094; missing Patient/p9; entry 0, Condition/{CONDITION}): load"
+    )
+
+
+def test_a_refusal_in_plain_text_says_at_least_what_it_is() -> None:
+    error = error_of(422, {"content-type": "text/plain;charset=utf-8"}, b"Vogelsang", "posting")
+
+    assert (type(error), str(error)) == (FhirRejected, "posting: HTTP 422 (text/plain)")
+
+
+def test_a_server_that_lets_no_client_choose_ids_is_unfit_and_the_setting_is_named() -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": "HAPI-0959: no"}]}
+    error = error_of(404, FHIR, json.dumps(outcome).encode(), "posting", bundle=SENT)
+
+    assert (type(error), error.policy) == (FhirUnfit, Policy.STOP)
+    assert "fhir.identity" in str(error)
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_way_to_write_that_is_not_offered_is_unfit_and_a_way_to_read_is_not(status: int) -> None:
+    writing = error_of(status, {}, b"", "posting", bundle=SENT)
+
+    assert type(writing) is FhirUnfit
+    assert "fhir.sending" in str(writing)
+    assert type(error_of(status, {}, b"", "reading")) is FhirAnswerInvalid
+
+
+def test_a_redirect_says_where_it_leads_and_what_to_set() -> None:
+    assert "fhir.base_url" in str(redirected(308, "reading", elsewhere=True))
+    assert "no credentials went there" in str(redirected(302, "reading", elsewhere=True))
+    assert "no credentials" not in str(redirected(302, "reading", elsewhere=False))
+
+
+def answered(*responses: object, kind: str = "transaction-response") -> Json:
+    return {"resourceType": "Bundle", "type": kind, "entry": [{"response": response} for response in responses]}
+
+
+@pytest.mark.parametrize("response", [{"status": "201 Created"}, {"status": "200"}, {}, None, {"status": None}])
+def test_a_transaction_whose_entries_do_not_fail_is_done(response: object) -> None:
+    assert transaction_response(SENT, answered(response), "posting")["type"] == "transaction-response"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("422 Unprocessable Entity", FhirRejected),
+        ("404", FhirRejected),
+        ("409 Conflict", FhirConflict),
+        ("302 Found", FhirAnswerInvalid),
+    ],
+)
+def test_an_entry_that_failed_is_the_transactions_failure_and_is_named(status: str, error: type[FhirError]) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
+
+    with pytest.raises(error) as caught:
+        transaction_response(SENT, answered({"status": status, "outcome": outcome}), "posting")
+
+    assert str(caught.value).startswith(f"posting: entry 0, Condition/{CONDITION}: HTTP {status[:3]} (invalid")
+
+
+def test_of_a_batch_each_entry_fails_by_itself() -> None:
+    batch = {**SENT, "type": "batch"}
+    answer = answered({"status": "422"}, kind="batch-response")
+
+    assert transaction_response(batch, answer, "posting") is answer
+
+
+def test_fewer_answers_than_entries_are_no_answer() -> None:
+    with pytest.raises(FhirRejected, match="0 of 1 entries were answered"):
+        transaction_response(SENT, answered(), "posting")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import logging
+import socket
+import socketserver
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -465,6 +468,117 @@ async def test_content_that_is_gone(status: int) -> None:
     async with against(Script(html(status))) as client:
         with pytest.raises(ContentNotFound):
             await client.content("Binary/b1")
+
+
+@asynccontextmanager
+async def speaking(*said: bytes, hangs_up: bool = True, seconds: float = 10) -> AsyncIterator[FhirHttp]:
+    """Against a server that says these bytes, one after the other, then hangs up or says no more."""
+    left = list(said)
+
+    class Speaker(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.connection.settimeout(10)
+            with suppress(OSError):
+                while self.rfile.readline().strip():
+                    pass
+                self.connection.sendall(left.pop(0) if left else b"")
+                if hangs_up:
+                    self.connection.shutdown(socket.SHUT_WR)
+                self.rfile.read()  # until the client has had enough
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Speaker) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            base, patience = f"http://127.0.0.1:{server.server_address[1]}/fhir", Patience(timeout=seconds, attempts=1)
+            async with FhirHttp(base, patience=patience, sleep=Waits()) as client:
+                yield client
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/fhir+json\r\n"
+METADATA = b'{"resourceType":"CapabilityStatement"}'
+SIZED = b"content-length: %d\r\n\r\n%s"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (JSON_HEAD + SIZED % (999, METADATA), FhirUnavailable),
+        (JSON_HEAD + SIZED % (5, METADATA), FhirAnswerInvalid),
+        (JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n{", FhirUnavailable),
+        (JSON_HEAD + b"content-encoding: gzip\r\n" + SIZED % (len(METADATA), METADATA), FhirAnswerInvalid),
+        (JSON_HEAD + b"content-length: 99999999999\r\n\r\n{", FhirAnswerInvalid),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", FhirUnavailable),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", FhirAnswerInvalid),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", FhirUnavailable),
+        (b"", FhirUnavailable),
+    ],
+    ids=["cut off", "too short a length", "chunks cut off", "no gzip", "endless", "101", "204", "not HTTP", "nothing"],
+)
+async def test_a_broken_answer_is_never_taken_for_one(said: bytes, error: type[FhirError]) -> None:
+    async with speaking(said, said) as client:
+        with pytest.raises(error) as caught:
+            await client.capabilities()
+
+    assert type(caught.value) is error
+    assert caught.value.policy is Policy.RETRY
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        JSON_HEAD + b"content-encoding: gzip\r\n" + SIZED % (len(gzip.compress(METADATA)), gzip.compress(METADATA)),
+        b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + JSON_HEAD + SIZED % (len(METADATA), METADATA),
+        JSON_HEAD + b"\r\n" + METADATA,
+    ],
+    ids=["gzip though not asked for", "a hint before", "no length"],
+)
+async def test_what_is_odd_but_whole_is_an_answer(said: bytes) -> None:
+    async with speaking(said) as client:
+        assert (await client.capabilities())["resourceType"] == "CapabilityStatement"
+
+
+async def test_an_answer_that_does_not_end_has_an_end() -> None:
+    async with speaking(JSON_HEAD + b"\r\n{", hangs_up=False, seconds=0.2) as client:
+        with pytest.raises(FhirUnavailable, match=r"no answer within 0\.2 s"):
+            await client.capabilities()
+
+
+async def test_a_redirect_takes_no_credentials_to_another_host() -> None:
+    elsewhere = Script()
+    with FhirTwin() as other, FhirTwinServer(other, fault=elsewhere) as stranger:
+        script = Script(fhir(308, location=f"{stranger.base_url}/Patient/p1"))
+        async with against(script, headers={"X-Key": "secret"}) as client:
+            with pytest.raises(FhirAnswerInvalid, match=r"no credentials went there.*set fhir\.base_url"):
+                await client.read("Patient", "p1")
+
+    assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize(("if_match", "asked"), [({}, "retry; max-retries=3"), ({"ifMatch": 'W/"1"'}, None)])
+async def test_a_server_is_asked_to_settle_conflicts_itself_unless_a_version_is_meant(
+    if_match: Json, asked: str | None
+) -> None:
+    script = Script()
+    request = {"method": "PUT", "url": "Patient/p1", **if_match}
+    async with against(script) as client:
+        with suppress(FhirError):
+            await client.transact({**BUNDLE, "entry": [{"resource": PATIENT, "request": request}]})
+
+    assert script.seen[0].headers.get("x-retry-on-version-conflict") == asked
+
+
+async def test_the_entry_at_fault_is_named_with_its_id() -> None:
+    identity = "00000000-0000-0000-0000-000000000001"
+    condition = {"resourceType": "Condition", "id": identity, "subject": {"reference": "Patient/p9"}}
+    entry = {"resource": condition, "request": {"method": "PUT", "url": f"Condition/{identity}"}}
+
+    async with against(Script()) as client:
+        with pytest.raises(FhirRejected, match=f"missing Patient/p9; entry 1, Condition/{identity}"):
+            await client.transact({**BUNDLE, "entry": [*BUNDLE["entry"], entry]})
 
 
 async def test_nothing_that_a_server_says_of_a_patient_reaches_a_message_or_a_log(

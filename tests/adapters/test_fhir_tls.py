@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -79,8 +79,8 @@ def client_side(ca: trustme.CA | None = None, certificate: trustme.LeafCert | No
 
 
 @contextmanager
-def serving(context: ssl.SSLContext | None) -> Iterator[int]:
-    with Server(("127.0.0.1", 0), Metadata) as server:
+def serving(context: ssl.SSLContext | None, handler: type[socketserver.BaseRequestHandler] = Metadata) -> Iterator[int]:
+    with Server(("127.0.0.1", 0), handler) as server:
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -150,14 +150,12 @@ async def test_no_tls_there_is_told_apart() -> None:
 
 
 async def test_a_server_that_hangs_up_in_the_handshake_is_only_away() -> None:
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.close()
+    class HangingUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    async with server:
-        with pytest.raises(FhirUnavailable):
-            await metadata(server.sockets[0].getsockname()[1], client_side())
+    with serving(None, HangingUp) as port, pytest.raises(FhirUnavailable):
+        await metadata(port, client_side())
 
 
 def test_an_error_in_a_circle_has_an_end() -> None:

@@ -118,7 +118,8 @@ class FhirTwin:
             data = json.dumps(bundle, allow_nan=False).encode()
         except (TypeError, ValueError):
             raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
-        answered = self._resource(Request("POST", headers=_FHIR_JSON, body=data), "Bundle", doing)
+        request = Request("POST", headers=_FHIR_JSON, body=data)
+        answered = self._resource(request, "Bundle", doing, bundle=bundle)
         return transaction_response(bundle, answered or {}, doing)
 
     async def write(self, entry: Json) -> Json:
@@ -140,12 +141,14 @@ class FhirTwin:
             raise error_of(answer.status, answer.headers, answer.body, doing)
         return Content(answer.body, answer.headers.get("content-type"))
 
-    def _resource(self, request: Request, wanted: str, doing: str, absent: tuple[int, ...] = ()) -> Json | None:
+    def _resource(
+        self, request: Request, wanted: str, doing: str, absent: tuple[int, ...] = (), *, bundle: Json | None = None
+    ) -> Json | None:
         answer = self.answer(request)
         if answer.status in absent:
             return None
         if answer.status != HTTPStatus.OK:
-            raise error_of(answer.status, answer.headers, answer.body, doing)
+            raise error_of(answer.status, answer.headers, answer.body, doing, bundle=bundle)
         return resource_of(answer.headers, answer.body, wanted, doing)
 
     def _pages(self, request: Request, doing: str, absent: tuple[int, ...] = ()) -> Iterator[Json]:
