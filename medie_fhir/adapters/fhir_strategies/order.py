@@ -7,23 +7,29 @@ from collections.abc import Collection, Sequence
 from medie_fhir.adapters.fhir_strategies.marks import literals
 from medie_fhir.errors import FhirRejected
 from medie_fhir.model import Json
+from medie_fhir.transaction.standing import is_in_error
 
 __all__ = ["in_steps"]
 
-_RANKS = {"Patient": 0, "Device": 0, "DocumentReference": 1, "Provenance": 3}
-_FACT = 2
+_RANKS = {"Patient": 0, "Device": 0, "DocumentReference": 1}
+_HOLDS, _SAYS_THAT_NOT, _HOLDS_NOT, _SAYS_SO = 2, 3, 4, 5
 
 
 def in_steps(entries: Sequence[Json], there: Collection[str]) -> list[list[int]]:
     """The places of the entries in the Bundle, step by step: no step refers to what a later one creates.
 
-    First who and what is spoken of, then the document, then its facts, and last who says so: a document without its
-    Provenance is then one that was half written. ``there``: references of what the server has already. Raises
-    FhirRejected where new resources refer to each other in a circle.
+    First who and what is spoken of, then the document, then the facts that hold, and last who says so: a document
+    without that Provenance is one that was half written. What no longer holds is set in error between the two, and
+    after the Provenance that says why: the next attempt would not find it to be taken back, and say nothing of it.
+
+    ``there``: references of what the server has already. Raises FhirRejected where new resources refer to each other
+    in a circle.
     """
+    gone = {e["request"]["url"] for e in entries if _is_taken_back(e, there)}
+    within = {entry["request"]["url"] for entry in entries}
     by_rank: dict[int, list[int]] = {}
     for index, entry in enumerate(entries):
-        by_rank.setdefault(_RANKS.get(entry["resource"]["resourceType"], _FACT), []).append(index)
+        by_rank.setdefault(_rank(entry, gone, within), []).append(index)
     steps: list[list[int]] = []
     missing = {entry["request"]["url"]: index for index, entry in enumerate(entries)}
     missing = {place: index for place, index in missing.items() if place not in there}
@@ -40,6 +46,19 @@ def in_steps(entries: Sequence[Json], there: Collection[str]) -> list[list[int]]
             steps.append(ready)
             left = [index for index in left if waits_for[index]]
     return steps
+
+
+def _rank(entry: Json, gone: Collection[str], within: Collection[str]) -> int:
+    kind = entry["resource"]["resourceType"]
+    if kind == "Provenance":
+        targets = {t.get("reference") for t in entry["resource"].get("target", ())}.intersection(within)
+        return _SAYS_THAT_NOT if targets and targets.issubset(gone) else _SAYS_SO
+    return _RANKS.get(kind, _HOLDS_NOT if entry["request"]["url"] in gone else _HOLDS)
+
+
+def _is_taken_back(entry: Json, there: Collection[str]) -> bool:
+    resource, place = entry["resource"], entry["request"]["url"]
+    return resource["resourceType"] not in (*_RANKS, "Provenance") and place in there and is_in_error(resource)
 
 
 def _needs(entry: Json, missing: dict[str, int], left: Sequence[int]) -> set[int]:

@@ -1,0 +1,227 @@
+"""What goes out and comes back is the same: ids, references, and all else."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medie_fhir.adapters.fhir_strategies import marks
+from medie_fhir.adapters.fhir_strategies.by_identifier import ByIdentifier
+from medie_fhir.adapters.fhir_twin import FhirTwin, Profile
+from medie_fhir.errors import FhirRejected
+from medie_fhir.model import Json
+from medie_fhir.transaction import transaction
+
+IDS = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(4)]
+KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": IDS[2], "Provenance": IDS[3]}
+ours = st.sampled_from([f"{kind}/{id_}" for kind, id_ in KINDS.items()])
+literal = ours | st.sampled_from(["Patient/1", "http://elsewhere.example/fhir/Condition/1", "#contained"])
+reference = st.builds(
+    lambda text, display, named: {
+        "reference": text,
+        **({"display": display} if display else {}),
+        **({"identifier": {"system": "urn:other", "value": named}} if named else {}),
+    },
+    literal,
+    st.sampled_from(["", "a name"]),
+    st.sampled_from(["", "1"]),
+)
+identifiers = st.lists(st.sampled_from([{"system": "urn:a", "value": "1"}, {"value": "2"}]), max_size=2, unique_by=str)
+tags = st.lists(st.sampled_from([{"system": "urn:t", "code": "1"}, {"code": "2"}]), max_size=2, unique_by=str)
+
+
+def made(kind: str, about: Json, identified: list[Json], tagged: list[Json]) -> Json:
+    resource: Json = {
+        "resourceType": kind,
+        "id": KINDS[kind],
+        "extension": [{"url": "urn:e", "valueReference": about}],
+        **({"meta": {"tag": tagged}} if tagged else {}),
+    }
+    if kind != "Provenance" and identified:
+        resource["identifier"] = identified
+    return resource
+
+
+resources = st.tuples(*(st.builds(made, st.just(kind), reference, identifiers, tags) for kind in KINDS))
+
+
+def unversioned(resource: Json) -> Json:
+    own = ("versionId", "lastUpdated", "source")
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in own}
+    rest = {k: v for k, v in resource.items() if k != "meta"}
+    return {**rest, "meta": meta} if meta else rest
+
+
+class DropsIdentifiers:
+    """A server that keeps no identifier in a Reference."""
+
+    def __init__(self, twin: FhirTwin) -> None:
+        self._twin = twin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._twin, name)
+
+    async def transact(self, bundle: Json) -> Json:
+        def bare(reference: Json) -> Json:
+            return {k: v for k, v in reference.items() if k != "identifier"}
+
+        entries = [{**e, "resource": marks.references(e["resource"], bare)} for e in bundle["entry"]]
+        return await self._twin.transact({**bundle, "entry": entries})
+
+
+@given(resources, st.booleans(), st.booleans())
+def test_what_is_written_is_read_again_the_same_and_written_again_makes_no_version(
+    many: tuple[Json, ...], conditional: bool, fresh: bool
+) -> None:
+    async def there_and_back() -> None:
+        twin = FhirTwin(profile=Profile(update_as_create=False))
+        await twin.write({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}})
+
+        def by() -> ByIdentifier:
+            return ByIdentifier(twin, conditional_update=conditional, conditional_create=True)
+
+        server = by()
+        await server.transact(transaction(many))
+        server = by() if fresh else server  # another process has seen nothing of it
+        found = [await server.read(kind, id_) for kind, id_ in KINDS.items()]
+        assert [unversioned(r) for r in found if r] == [unversioned(r) for r in many]
+        assert not any(r["id"] in IDS for r in twin.current())
+        versions = twin.count_versions()
+        await by().transact(transaction([r for r in found if r]))
+        assert twin.count_versions() == versions
+
+    asyncio.run(there_and_back())
+
+
+@given(resources)
+def test_a_server_that_drops_the_identifier_of_a_reference_is_asked_instead(many: tuple[Json, ...]) -> None:
+    bare = [marks.references(r, lambda ref: {k: v for k, v in ref.items() if k != "identifier"}) for r in many]
+
+    async def there_and_back() -> None:
+        twin = DropsIdentifiers(FhirTwin(profile=Profile(update_as_create=False)))
+        for fresh in (False, True):
+            server = ByIdentifier(twin, conditional_update=True, conditional_create=True)  # type: ignore[arg-type]
+            if not fresh:
+                await server.transact(transaction(many))
+            found = [await server.read(kind, id_) for kind, id_ in KINDS.items()]
+            assert [unversioned(r) for r in found if r] == [unversioned(r) for r in bare]
+
+    asyncio.run(there_and_back())
+
+
+CONDITION: Json = {"resourceType": "Condition", "id": IDS[1], "subject": {"reference": "Patient/1"}}
+DEVICE: Json = {"resourceType": "Device", "id": IDS[0]}
+
+
+async def with_patient(**lacking: bool) -> FhirTwin:
+    twin = FhirTwin(profile=Profile(**{"update_as_create": False, **lacking}))
+    await twin.write({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}})
+    return twin
+
+
+def searching(twin: FhirTwin) -> ByIdentifier:
+    return ByIdentifier(twin, conditional_update=False, conditional_create=False)
+
+
+async def test_two_facts_of_one_mark_are_refused_and_named_but_two_devices_are_as_good_as_one() -> None:
+    twin = await with_patient(conditional_create=False)
+    for resource in (CONDITION, DEVICE):
+        kind = resource["resourceType"]
+        for _ in range(2):
+            copy = marks.marked(resource, resource["id"])
+            await twin.write({"resource": copy, "request": {"method": "POST", "url": kind}})
+    server = searching(twin)
+    with pytest.raises(FhirRejected, match=f"Condition/{IDS[1]}"):
+        await server.read("Condition", IDS[1])
+    device = await server.read("Device", IDS[0])
+    assert device is not None
+    assert device["id"] == IDS[0]
+
+
+async def test_an_id_of_our_form_that_is_the_server_s_own_is_read_and_referred_to_as_it_is() -> None:
+    twin = FhirTwin()
+    theirs = {"resourceType": "Patient", "id": IDS[3]}
+    await twin.transact(transaction([theirs]))
+    server = searching(twin)
+    found = await server.read("Patient", IDS[3])
+    assert found is not None
+    await server.transact(transaction([{**CONDITION, "subject": {"reference": f"Patient/{IDS[3]}"}}]))
+    assert [c["subject"] for c in twin.current("Condition")] == [{"reference": f"Patient/{IDS[3]}"}]
+
+
+async def test_a_search_by_several_of_ours_finds_them_and_has_their_history() -> None:
+    twin = await with_patient()
+    server = searching(twin)
+    provenances = [
+        {"resourceType": "Provenance", "id": id_, "target": [{"reference": target}]}
+        for id_, target in zip(IDS[2:], (f"Condition/{IDS[1]}", f"Device/{IDS[0]}"), strict=True)
+    ]
+    await server.transact(transaction([CONDITION, DEVICE, *provenances]))
+    found = await server.search("Provenance", {"target": f"Condition/{IDS[1]},Device/{IDS[0]}"})
+    assert sorted(p["id"] for p in found) == sorted(IDS[2:])
+    await server.transact(transaction([{**CONDITION, "code": {"text": "new"}}]))
+    assert [(c["id"], c.get("code")) for c in await server.history("Condition", IDS[1])] == [
+        (IDS[1], {"text": "new"}),
+        (IDS[1], None),
+    ]
+    assert await server.history("Condition", IDS[3]) == []
+
+
+async def test_a_reference_that_another_has_changed_is_read_as_changed_though_our_identifier_stands_beside_it() -> None:
+    twin = await with_patient()
+    server = searching(twin)
+    about = {"reference": f"Condition/{IDS[1]}"}
+    observation = {"resourceType": "Observation", "id": IDS[2], "focus": [about]}
+    await server.transact(transaction([CONDITION, observation]))
+    other = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
+    location = (await twin.write({"resource": other, "request": {"method": "POST", "url": "Condition"}}))["response"]
+    (stored,) = twin.current("Observation")
+    stored["focus"][0]["reference"] = location["location"]
+    await twin.write({"resource": stored, "request": {"method": "PUT", "url": f"Observation/{stored['id']}"}})
+    found = await server.read("Observation", IDS[2])
+    assert found is not None
+    assert found["focus"][0]["reference"] == location["location"]
+
+
+async def test_a_server_that_overlooks_the_search_for_our_mark_gives_no_stranger_for_ours() -> None:
+    class GivesAll:
+        def __init__(self, twin: FhirTwin) -> None:
+            self._twin = twin
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._twin, name)
+
+        async def search(self, resource_type: str, params: Any) -> list[Json]:
+            del params
+            return self._twin.current(resource_type)
+
+    twin = await with_patient()
+    stranger = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
+    await twin.write({"resource": stranger, "request": {"method": "POST", "url": "Condition"}})
+    assert await searching(GivesAll(twin)).read("Condition", IDS[1]) is None  # type: ignore[arg-type]
+
+
+async def test_a_server_that_was_emptied_gets_a_new_one_and_is_referred_to_there() -> None:
+    class Restored:
+        def __init__(self, twin: FhirTwin) -> None:
+            self.now = twin
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.now, name)
+
+    restored = Restored(await with_patient())
+    server = searching(restored)  # type: ignore[arg-type]
+    await server.transact(transaction([CONDITION]))
+    restored.now = await with_patient()
+    await restored.now.write({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}})
+    await server.transact(transaction([CONDITION]))
+    observation = {"resourceType": "Observation", "id": IDS[2], "focus": [{"reference": f"Condition/{IDS[1]}"}]}
+    await server.transact(transaction([observation]))
+    (condition,) = restored.now.current("Condition")
+    (stored,) = restored.now.current("Observation")
+    assert stored["focus"][0]["reference"] == f"Condition/{condition['id']}"

@@ -1,0 +1,259 @@
+"""One story on every kind of server: whatever it lacks, in the end the same holds as on one that lacks nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from medie_fhir.adapters.fhir_http import FhirHttp
+from medie_fhir.adapters.fhir_strategies import adapted
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer, Profile
+from medie_fhir.adapters.fhir_twin.resources import without_extensions
+from medie_fhir.adapters.fhir_write import WritesSingly
+from medie_fhir.errors import FhirConflict
+from medie_fhir.model import Json, NoteEvent
+from medie_fhir.pipeline import Pipeline, Published
+from medie_fhir.ports import FhirServer
+from medie_fhir.settings import FhirSettings, Settings
+from medie_fhir.transaction import transaction
+from medie_fhir.wiring import Configuration, assemble_pipeline
+
+Event = Callable[..., bytes]
+
+LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected."
+AMENDED = LUNG.replace(" EGFR L858R detected.", "")
+SAID = {"cancer_type": "lung adenocarcinoma", "stage": "IV", "gene_mutation": "EGFR L858R", "metastasis_site": "brain"}
+
+EPIC = Profile(update_as_create=False, client_ids=False, conditional_update=False, conditional_create=False)
+PROFILES = {
+    "all": (Profile(), "client-ids", "transaction"),
+    "no update as create": (Profile(update_as_create=False), "conditional-update", "transaction"),
+    "no client ids": (Profile(update_as_create=False, client_ids=False), "conditional-update", "transaction"),
+    "neither, and no conditional update": (
+        Profile(update_as_create=False, conditional_update=False),
+        "search-then-create",
+        "transaction",
+    ),
+    "nothing but transactions": (EPIC, "search-then-create", "transaction"),
+    "no transaction": (Profile(transaction=False), "client-ids", "batch"),
+    "no transaction, no batch": (Profile(transaction=False, batch=False), "client-ids", "single"),
+    "no update as create, batch": (Profile(update_as_create=False, transaction=False), "conditional-update", "batch"),
+    "conditional single": (
+        Profile(update_as_create=False, transaction=False, batch=False),
+        "conditional-update",
+        "single",
+    ),
+    "batch and search": (
+        Profile(update_as_create=False, conditional_update=False, transaction=False),
+        "search-then-create",
+        "batch",
+    ),
+    "nothing": (
+        Profile(
+            update_as_create=False,
+            client_ids=False,
+            conditional_update=False,
+            conditional_create=False,
+            transaction=False,
+            batch=False,
+            if_match=False,
+            versions=False,
+            extensions=False,
+        ),
+        "search-then-create",
+        "single",
+    ),
+    "extensions dropped": (Profile(extensions=False), "client-ids", "transaction"),
+    "extensions dropped, no ids": (
+        Profile(extensions=False, update_as_create=False),
+        "conditional-update",
+        "transaction",
+    ),
+    "If-Match overlooked": (Profile(if_match=False), "client-ids", "transaction"),
+    "no versions": (Profile(versions=False), "client-ids", "transaction"),
+    "no versions, single": (
+        Profile(versions=False, transaction=False, batch=False, update_as_create=False),
+        "conditional-update",
+        "single",
+    ),
+}
+FORCED = [
+    (identity, sending)
+    for identity in ("client-ids", "conditional-update", "search-then-create")
+    for sending in ("transaction", "batch", "single")
+]
+
+
+class Site:
+    """A twin with a patient, the strategy for it, and a pipeline that writes by it."""
+
+    def __init__(self, twin: FhirTwin, target: FhirServer, description: str, pipeline: Pipeline) -> None:
+        self.twin, self.target, self.description, self.pipeline = twin, target, description, pipeline
+
+    async def through(self, value: bytes) -> Published:
+        (event,) = await self.pipeline.events(value)
+        assert isinstance(event, NoteEvent)
+        return await self.pipeline.publish(await self.pipeline.extract(event))
+
+
+@pytest.fixture
+def open_site(configuration: Configuration, model: Any) -> Callable[..., Any]:
+    model.script = {"EGFR": SAID, "Lung": {k: v for k, v in SAID.items() if k != "gene_mutation"}}
+
+    @asynccontextmanager
+    async def opened(
+        profile: Profile | None = None, identity: str = "auto", sending: str = "auto", *, http: bool = False
+    ) -> AsyncIterator[Site]:
+        async with AsyncExitStack() as stack:
+            twin = stack.enter_context(FhirTwin(profile=profile))
+            patient = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
+            assert (await twin.write(patient))["response"]["location"] == "Patient/1"
+            server: WritesSingly = twin
+            if http:
+                served = stack.enter_context(FhirTwinServer(twin))
+                server = await stack.enter_async_context(FhirHttp(served.base_url))
+            fhir = FhirSettings.model_validate({"identity": identity, "sending": sending})
+            target, description = await adapted(server, fhir)
+            pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=target)
+            pipeline.clock = Steps()
+            yield Site(twin, target, description, pipeline)
+
+    return opened
+
+
+@pytest.fixture
+def note(event: Event) -> Event:
+    def make(text: str, version: str, **more: Any) -> bytes:
+        return event(text, version=version, subject={"reference": "Patient/1"}, **more)
+
+    return make
+
+
+async def live(site: Site, note: Event) -> list[Published]:
+    """Published, published again, amended, retracted, revived; each of them twice."""
+    done = []
+    for value in (
+        note(LUNG, "1"),
+        note(AMENDED, "2"),
+        note(LUNG, "3", status="entered-in-error"),
+        note(LUNG, "4"),
+    ):
+        done.append(await site.through(value))
+        versions = site.twin.count_versions()
+        await site.through(value)
+        assert site.twin.count_versions() == versions, "done again, something changed"
+    return done
+
+
+def comparable(resource: Json) -> Json:
+    meta = {k: v for k, v in resource["meta"].items() if k not in ("versionId", "lastUpdated")}
+    return {**resource, "meta": {**meta, "source": meta.get("source", "").partition("#")[0]}}
+
+
+async def in_our_ids(site: Site, full: FhirTwin) -> list[Json]:
+    """What the site's server holds of all that a server without lacks holds, as the pipeline sees it."""
+    places = [(r["resourceType"], r["id"]) for r in full.current()]
+    found = [await site.target.read(*place) for place in places]
+    return [comparable(resource) for resource in found if resource is not None]
+
+
+async def check_same_end(site: Site, full: Site, *, extensions: bool = True) -> None:
+    expected = [comparable(r) for r in full.twin.current()]
+    if not extensions:
+        expected = [bare(r) for r in expected]
+    assert await in_our_ids(site, full.twin) == expected
+    assert len(site.twin.current()) == len(full.twin.current())
+
+
+def bare(resource: Json) -> Json:
+    without: Json = json.loads(json.dumps(without_extensions(resource)), object_hook=_no_empty)
+    return without
+
+
+def _no_empty(value: Json) -> Json:
+    return {k: v for k, v in value.items() if v not in ({}, [])}
+
+
+class Steps:
+    """A clock by which times hang on nothing but how often they were asked for."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self.moment += timedelta(hours=1)
+        return self.moment
+
+
+@pytest.mark.parametrize("name", list(PROFILES))
+async def test_on_every_server_the_same_story_has_the_same_end(
+    name: str, open_site: Callable[..., Any], note: Event
+) -> None:
+    profile, identity, sending = PROFILES[name]
+    async with open_site() as full, open_site(profile) as site:
+        assert await live(site, note) == await live(full, note)
+        await check_same_end(site, full, extensions=profile.extensions)
+        words = {
+            "client-ids": "client ids",
+            "conditional-update": "conditional updates",
+            "search-then-create": "a search for",
+            "transaction": "one transaction",
+            "batch": "batches",
+            "single": "single writes",
+        }
+        assert words[identity] in site.description
+        assert words[sending] in site.description
+
+
+@pytest.mark.parametrize(("identity", "sending"), FORCED)
+async def test_every_strategy_has_the_same_end_on_a_server_that_has_them_all(
+    identity: str, sending: str, open_site: Callable[..., Any], note: Event
+) -> None:
+    async with open_site() as full, open_site(None, identity, sending) as site:
+        assert await live(site, note) == await live(full, note)
+        await check_same_end(site, full)
+
+
+@pytest.mark.parametrize(
+    "name", ["no update as create, batch", "conditional single", "nothing but transactions", "nothing"]
+)
+async def test_over_http_it_is_the_same(name: str, open_site: Callable[..., Any], note: Event) -> None:
+    profile, _, _ = PROFILES[name]
+    async with open_site() as full, open_site(profile, http=True) as site:
+        assert await live(site, note) == await live(full, note)
+        await check_same_end(site, full, extensions=profile.extensions)
+
+
+async def test_a_server_that_has_all_is_given_back_as_it_is(twin: FhirTwin) -> None:
+    target, description = await adapted(twin, FhirSettings())
+    assert target is twin
+    assert description == "client ids by update-as-create, one transaction a document"
+
+
+@pytest.mark.parametrize("name", [name for name in PROFILES if name != "If-Match overlooked"])
+async def test_what_another_has_written_meanwhile_is_not_written_over(
+    name: str, open_site: Callable[..., Any], note: Event
+) -> None:
+    profile, _, _ = PROFILES[name]
+    async with open_site(profile) as site:
+        document = {"resourceType": "DocumentReference", "id": "6ba7b810-9dad-51d1-80b4-00c04fd430c8"}
+
+        def bundle(status: str, guard: str) -> Json:
+            put = transaction([{**document, "status": status, "content": [{"attachment": {"url": "u"}}]}])
+            put["entry"][0]["request"]["ifMatch"] = guard
+            return put
+
+        await site.target.transact(bundle("current", 'W/"0"'))
+        versions = site.twin.count_versions()
+        with pytest.raises(FhirConflict):
+            await site.target.transact(bundle("superseded", 'W/"0"'))
+        if profile.versions:
+            await site.target.transact(bundle("superseded", 'W/"1"'))
+            with pytest.raises(FhirConflict):
+                await site.target.transact(bundle("current", 'W/"1"'))
+        assert site.twin.count_versions() == versions + profile.versions
