@@ -111,6 +111,7 @@ def broken() -> None:
         (fhir(422), FhirRejected, 1),
         (fhir(405), FhirUnfit, 1),
         (fhir(501), FhirUnfit, 1),
+        (fhir(400, outcome("HAPI-0960: clients may only assign IDs with a non-digit")), FhirRejected, 1),
         (fhir(404, outcome("HAPI-0959: No resource exists, and client-assigned IDs are not enabled.")), FhirUnfit, 1),
         (fhir(409), FhirConflict, 3),
         (fhir(412), FhirConflict, 3),
