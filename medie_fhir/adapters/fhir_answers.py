@@ -47,7 +47,7 @@ _RACE = {"HAPI-0550", "HAPI-0823", "HAPI-0824", "HAPI-0825"}
 _NO_RACE = {"HAPI-0539", "HAPI-0929", "HAPI-0958", "HAPI-0988", "HAPI-1092", "HAPI-2207", "multiple-matches"}
 
 
-# HAPI with the ClientIdStrategy NOT_ALLOWED. HAPI-0960 is a numeric id refused, which is one resource's fault: ours are UUIDs.
+# HAPI with the ClientIdStrategy NOT_ALLOWED. HAPI-0960, a numeric id, is one resource's fault: ours are UUIDs.
 _NO_CLIENT_IDS = {"HAPI-0959"}
 
 
