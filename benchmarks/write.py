@@ -6,7 +6,7 @@ looks up what stands on the server, codes, renders and judges them, and posts wh
 (``Pipeline.publish``). Each round both write documents that no one wrote before, so that each really creates; they take
 turns, and the fastest of each counts, for other work on the machine only ever slows. The CPU is that of this process.
 
-    python benchmarks/write.py [--documents 200] [--rounds 5] [--at-once 8] [--fhir URL] [--profile]
+    python benchmarks/write.py [--documents 120] [--rounds 5] [--at-once 8] [--fhir URL] [--profile]
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ async def measured(base_url: str, asked: argparse.Namespace) -> list[Json]:
 def main() -> int:
     """Measure, and write the rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--documents", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--fhir", help="base URL of a server for tests; none: one is started here")

@@ -23,7 +23,7 @@ def figures(fhir_address: str, tmp_path_factory: pytest.TempPathFactory) -> list
     done = subprocess.run(
         [sys.executable, PROGRAM, *ROWS],
         env={
-            "FHIR_PROOF_DOCUMENTS": "50", **os.environ,
+            "FHIR_PROOF_DOCUMENTS": "25", **os.environ,
             "MEDIE_TEST_FHIR_URL": fhir_address, "FHIR_PROOF_OUT": str(out),
         },
         capture_output=True, text=True, timeout=600, check=False,

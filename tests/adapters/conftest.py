@@ -12,9 +12,9 @@ import pytest
 
 from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.adapters.fhir_write import WritesSingly
 from medie_fhir.adapters.llama_cpp import LlamaCpp
 from medie_fhir.adapters.model_files import ADAPTER, locate, pull
-from medie_fhir.ports import FhirServer
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def embedded_model() -> Iterator[LlamaCpp]:
 class Target:
     """A FHIR server under test. ``tag`` makes ids and identifiers that no earlier test used, for servers that keep."""
 
-    server: FhirServer
+    server: WritesSingly
     tag: str
 
     def id(self, name: str) -> str:
@@ -42,7 +42,7 @@ _KINDS = ["twin in memory", "twin in a file", "twin over HTTP", pytest.param("re
 async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Target]:
     """Each kind of FHIR server in turn (docs/fhir-server.md)."""
     async with AsyncExitStack() as stack:
-        server: FhirServer
+        server: WritesSingly
         if request.param == "real HAPI":
             server = await stack.enter_async_context(FhirHttp(request.getfixturevalue("fhir_address")))
         elif request.param == "twin over HTTP":

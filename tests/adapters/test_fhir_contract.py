@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import Any, Protocol
 
 import pytest
 
+from medie_fhir.adapters.fhir_write import WritesSingly
 from medie_fhir.errors import ContentNotFound, FhirConflict, FhirRejected, ForbiddenUrl
 from medie_fhir.model import Json
-from medie_fhir.ports import FhirServer
 
 SYSTEM = "urn:medie-fhir:test"
 
 
 class Target(Protocol):
-    server: FhirServer
+    server: WritesSingly
 
     def id(self, name: str) -> str: ...
 
@@ -561,3 +562,234 @@ async def test_no_error_repeats_what_a_resource_says(target: Target) -> None:
 
     assert said not in str(caught.value)
     assert said not in "".join(traceback.format_exception(caught.value))
+
+
+def inside_out(value: Any) -> Any:
+    """The same JSON with the keys of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {name: inside_out(value[name]) for name in reversed(value)}
+    return [inside_out(item) for item in value] if isinstance(value, list) else value
+
+
+async def test_the_order_of_keys_makes_no_version_however_deep(target: Target) -> None:
+    named = patient(
+        target, name=[{"family": "A", "given": ["B", "C"]}], contact=[{"name": {"text": "D"}, "gender": "male"}]
+    )
+    await target.server.transact(puts([named]))
+
+    response = await target.server.transact(puts([inside_out(named)]))
+
+    assert outcomes(response) == [("200", "1")]
+
+
+async def test_a_resource_that_goes_back_to_what_it_was_has_a_version_more(target: Target) -> None:
+    for gender in ("female", "male", "female"):
+        await target.server.transact(puts([patient(target, gender=gender)]))
+
+    history = await target.server.history("Patient", target.id("p"))
+
+    assert [(v["meta"]["versionId"], v["gender"]) for v in history] == [("3", "female"), ("2", "male"), ("1", "female")]
+
+
+async def test_a_history_of_many_pages_is_whole_and_newest_first(target: Target) -> None:
+    for number in range(24):
+        await target.server.transact(puts([patient(target, birthDate=str(1950 + number))]))
+
+    history = await target.server.history("Patient", target.id("p"))
+
+    assert [v["birthDate"] for v in history] == [str(1950 + number) for number in reversed(range(24))]
+
+
+async def test_version_0_creates_what_is_not_there_and_is_a_conflict_where_something_is(target: Target) -> None:
+    first = transaction(entry(patient(target), ifMatch='W/"0"'))
+    assert outcomes(await target.server.transact(first)) == [("201", "1")]
+
+    with pytest.raises(FhirConflict, match="HTTP 409"):
+        await target.server.transact(transaction(entry(patient(target, "other")), *first["entry"]))
+
+    assert await target.server.read("Patient", target.id("other")) is None
+
+
+async def test_a_version_that_is_not_the_current_is_a_conflict_though_nothing_would_change(target: Target) -> None:
+    for gender in ("female", "male"):
+        await target.server.transact(puts([patient(target, gender=gender)]))
+
+    with pytest.raises(FhirConflict, match="HTTP 409"):
+        await target.server.transact(transaction(entry(patient(target, gender="male"), ifMatch='W/"1"')))
+    same = await target.server.transact(transaction(entry(patient(target, gender="male"), ifMatch='W/"2"')))
+
+    assert outcomes(same) == [("200", "2")]
+
+
+async def test_what_was_deleted_can_be_guarded_by_version_0(target: Target) -> None:
+    await target.server.transact(puts([patient(target)]))
+    await target.server.transact(transaction(deletion(f"Patient/{target.id('p')}")))
+
+    with pytest.raises(FhirConflict):
+        await target.server.transact(transaction(entry(patient(target), ifMatch='W/"0"')))
+
+
+async def racing(target: Target, bundles: list[Json]) -> list[Json | BaseException]:
+    """Post them all at once; what came of each. What is no conflict is a failure of the test."""
+    came = await asyncio.gather(*map(target.server.transact, bundles), return_exceptions=True)
+    strange = [one for one in came if isinstance(one, BaseException) and not isinstance(one, FhirConflict)]
+    assert strange == []
+    return came
+
+
+def winners(came: list[Json | BaseException], status: str) -> int:
+    return sum(outcomes(one)[0][0] == status for one in came if not isinstance(one, BaseException))
+
+
+async def test_of_sixteen_racing_conditional_creates_one_creates(target: Target) -> None:
+    query = f"identifier={SYSTEM}|{target.id('k')}"
+    created = transaction(entry(anonymous(target), "POST", "Patient", ifNoneExist=query))
+
+    came = await racing(target, [created] * 16)
+
+    assert winners(came, "201") <= 1  # the answer of the one that did may be lost to a retry
+    assert len(await target.server.search("Patient", {"identifier": f"{SYSTEM}|{target.id('k')}"})) == 1
+
+
+async def test_of_sixteen_racing_creates_under_version_0_one_creates(target: Target) -> None:
+    came = await racing(
+        target, [transaction(entry(patient(target, birthDate=str(1950 + n)), ifMatch='W/"0"')) for n in range(16)]
+    )
+
+    assert winners(came, "201") == 1
+    assert sum(isinstance(one, FhirConflict) for one in came) == 15
+    assert len(await target.server.history("Patient", target.id("p"))) == 1
+
+
+async def test_of_sixteen_racing_updates_of_one_version_one_is_let_through(target: Target) -> None:
+    await target.server.transact(puts([patient(target)]))
+
+    came = await racing(
+        target, [transaction(entry(patient(target, birthDate=str(1950 + n)), ifMatch='W/"1"')) for n in range(16)]
+    )
+
+    assert winners(came, "200") == 1
+    assert len(await target.server.history("Patient", target.id("p"))) == 2
+
+
+async def test_racing_writes_of_the_same_resource_leave_one_version(target: Target) -> None:
+    came = await racing(target, [puts(six(target))] * 8)
+
+    assert any(not isinstance(one, BaseException) for one in came)
+    for resource in six(target):
+        assert len(await target.server.history(resource["resourceType"], resource["id"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "params", "finds"),
+    [
+        ("Provenance", {"entity": "DocumentReference/{d}"}, 1),
+        ("Provenance", {"entity": "DocumentReference/{p},DocumentReference/{d}"}, 1),
+        ("Provenance", {"target": "Condition/{p},Observation/{o}"}, 1),
+        ("Provenance", {"target": "Condition/{c},Observation/{o}"}, 1),
+        ("Provenance", {"target": "Condition/{p},Observation/{p}"}, 0),
+        ("Patient", {"_id": "{p},{c}"}, 1),
+        ("Patient", {"identifier": SYSTEM + "|{p}," + SYSTEM + "|{c}"}, 1),
+        ("Patient", {"identifier": SYSTEM + r"|{p}\," + SYSTEM + "|{c}"}, 0),
+    ],
+)
+async def test_a_comma_means_or_unless_it_is_escaped(
+    target: Target, resource_type: str, params: dict[str, str], finds: int
+) -> None:
+    await target.server.transact(puts(six(target)))
+
+    found = await target.server.search(resource_type, {k: v.format(**ids(target)) for k, v in params.items()})
+
+    assert len(found) == finds
+
+
+@pytest.mark.parametrize("character", [",", "$", "\\", "|"])
+async def test_a_value_with_a_special_character_is_found_escaped(target: Target, character: str) -> None:
+    identifier = [{"system": SYSTEM, "value": f"a{character}{target.id('p')}"}]
+    await target.server.transact(puts([patient(target) | {"identifier": identifier}]))
+
+    found = await target.server.search("Patient", {"identifier": f"{SYSTEM}|a\\{character}{target.id('p')}"})
+
+    assert [resource["id"] for resource in found] == [target.id("p")]
+
+
+async def test_what_we_tag_is_found_by_its_tag(target: Target) -> None:
+    tag = {"system": SYSTEM, "code": target.id("t")}
+    await target.server.transact(puts([patient(target, meta={"tag": [tag]}), patient(target, "other")]))
+
+    by_code = await target.server.search("Patient", {"_tag": f"{SYSTEM}|{target.id('t')}"})
+    by_another = await target.server.search("Patient", {"_tag": f"urn:another|{target.id('t')}"})
+
+    assert [resource["id"] for resource in by_code] == [target.id("p")]
+    assert by_another == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "status"),
+    [
+        ({"resourceType": "Patient", "id": "a_b"}, 400),
+        ({"resourceType": "Nonsense", "id": "x"}, 400),
+        ({"resourceType": "Condition", "id": "c-1", "subject": {"reference": "Patient/nobody-1"}}, 400),
+    ],
+)
+async def test_a_refusal_tells_its_status(target: Target, broken: Json, status: int) -> None:
+    with pytest.raises(FhirRejected, match=f"HTTP {status} "):
+        await target.server.transact(puts([broken]))
+
+
+async def test_a_condition_that_several_match_is_refused_with_412(target: Target) -> None:
+    for _ in range(2):
+        await target.server.transact(transaction(entry(anonymous(target), "POST", "Patient")))
+    query = f"identifier={SYSTEM}|{target.id('k')}"
+
+    with pytest.raises(FhirRejected, match="HTTP 412 "):
+        await target.server.transact(transaction(entry(anonymous(target), "POST", "Patient", ifNoneExist=query)))
+
+
+def batch(*entries: Json) -> Json:
+    return {"resourceType": "Bundle", "type": "batch", "entry": list(entries)}
+
+
+async def test_the_entries_of_a_batch_stand_each_by_itself(target: Target) -> None:
+    await target.server.transact(puts([patient(target)]))
+    orphan = condition(target, "orphan", subject=f"Patient/{target.id('missing')}")
+    stale = entry(patient(target, gender="male"), ifMatch='W/"9"')
+
+    response = await target.server.transact(batch(entry(condition(target)), entry(orphan), stale))
+
+    assert [item["response"]["status"][:3] for item in response["entry"]] == ["201", "400", "409"]
+    assert await target.server.read("Condition", target.id("c")) is not None
+    assert await target.server.read("Condition", target.id("orphan")) is None
+    assert (await target.server.read("Patient", target.id("p")) or {})["meta"]["versionId"] == "1"
+
+
+async def test_a_batch_done_again_makes_no_new_version(target: Target) -> None:
+    await target.server.transact(puts([patient(target)]))
+    for _ in range(2):
+        response = await target.server.transact(batch(entry(condition(target)), entry(patient(target))))
+
+    assert outcomes(response) == [("200", "1")] * 2
+
+
+async def test_one_entry_alone_is_written_as_in_a_bundle(target: Target) -> None:
+    created = await target.server.write(entry(patient(target)))
+    again = await target.server.write(entry(patient(target)))
+    changed = await target.server.write(entry(patient(target, gender="male"), ifMatch='W/"1"'))
+
+    assert outcomes({"entry": [created, again, changed]}) == [("201", "1"), ("200", "1"), ("200", "2")]
+    with pytest.raises(FhirConflict):
+        await target.server.write(entry(patient(target), ifMatch='W/"1"'))
+    with pytest.raises(FhirRejected, match=f"missing Patient/{target.id('missing')}"):
+        await target.server.write(entry(condition(target, subject=f"Patient/{target.id('missing')}")))
+
+
+async def test_one_entry_alone_is_created_or_updated_by_its_condition(target: Target) -> None:
+    query = f"identifier={SYSTEM}|{target.id('k')}"
+
+    created = await target.server.write(entry(anonymous(target), "POST", "Patient", ifNoneExist=query))
+    found = await target.server.write(entry(anonymous(target), "POST", "Patient", ifNoneExist=query))
+    updated = await target.server.write(entry(anonymous(target, gender="male"), url=f"Patient?{query}"))
+
+    assert outcomes({"entry": [created, found, updated]}) == [("201", "1"), ("200", "1"), ("200", "2")]
+    [only] = await target.server.search("Patient", {"identifier": f"{SYSTEM}|{target.id('k')}"})
+    assert created["response"]["location"] == updated["response"]["location"] == f"Patient/{only['id']}"

@@ -88,15 +88,17 @@ class Stand:
 
     async def versions(self) -> dict[str, list[Json | None]]:
         """All versions of all that was written for the row, oldest first; None is a deletion."""
-        found: dict[str, list[Json | None]] = defaultdict(list)
+        found: dict[str, dict[str, Json | None]] = defaultdict(dict)
         url: str | None = f"{self.base_url}/_history?_count=50&_since={self.since}"
         while url:
             page = (await self.http.get(url)).raise_for_status().json()
             for entry in page.get("entry", ()):
                 place = "/".join(entry["fullUrl"].split("/_history/")[0].split("/")[-2:])
-                found[place].insert(0, entry.get("resource"))
+                found[place][entry["response"]["etag"]] = entry.get("resource")  # others' writes shift the pages
             url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
-        return {place: versions for place, versions in found.items() if place in self._ours(found)}
+        in_order = {place: list(reversed(versions.values())) for place, versions in found.items()}
+        ours = self._ours(in_order)
+        return {place: versions for place, versions in in_order.items() if place in ours}
 
     def _ours(self, found: dict[str, list[Json | None]]) -> set[str]:
         """Which of them belong to the row: the copies of its documents, and what refers to them."""
