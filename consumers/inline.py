@@ -10,7 +10,7 @@ from consumers.dead_letters import Letter, Settled, Settler
 from consumers.extract import ExtractWorker
 from consumers.outcomes import NoteFailed, Report, policy_of
 from consumers.processing import Worker
-from consumers.programs import topics_of
+from consumers.programs import bundle_topic, topics_of
 from consumers.publish import PublishWorker
 from medie_fhir.errors import Policy
 from medie_fhir.settings import Settings
@@ -46,7 +46,8 @@ async def open_inline(
 ) -> AsyncIterator[Inline]:
     """The workers that the settings describe. ``with_model=False``: for publishing alone, no model is started."""
     topics, report = topics_of(settings.kafka), Report()
-    async with open_pipeline(settings, with_model=with_model) as pipeline:
+    topic = bundle_topic(settings, producer)
+    async with open_pipeline(settings, with_model=with_model, topic=topic) as pipeline:
         workers = (ExtractWorker(pipeline, producer, topics, report), PublishWorker(pipeline, report))
         yield Inline(workers, settler)
 

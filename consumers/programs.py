@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from consumers.broker import Broker, Topics
+from consumers.broker import Broker, Producer, Topics
+from consumers.bundle_topic import BundleTopic
 from consumers.dead_letters import DeadLetters
 from consumers.dependencies import Dependency
 from consumers.extract import ExtractWorker
@@ -19,7 +20,7 @@ from medie_fhir.settings import KafkaSettings, Settings
 from medie_fhir.telemetry import Telemetry
 from medie_fhir.wiring import WatchedPipeline
 
-__all__ = ["extract_loop", "publish_loop", "run_together", "topics_of"]
+__all__ = ["bundle_topic", "extract_loop", "publish_loop", "run_together", "topics_of"]
 
 _MIB = 1024 * 1024
 _OF_THE_SESSION = 0.9  # a freeze as long as the session begins with the last poll before it
@@ -68,14 +69,22 @@ def publish_loop(
             report=report,
             options=_options(settings),
             dependencies=(
-                Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.target.worked),
+                _kafka(broker, kafka.bundles)
+                if kafka.bundles
+                else Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.written.worked),
             ),
             telemetry=telemetry,
         )
-        pipeline.target.guard = loop.check_presence
+        pipeline.written.guard = loop.check_presence
         yield loop
     finally:
         producer.close()
+
+
+def bundle_topic(settings: Settings, producer: Producer) -> BundleTopic | None:
+    """The topic that Bundles are put on in the FHIR server's place, where the settings name one."""
+    topic = settings.kafka.bundles
+    return BundleTopic(producer, topic, source=settings.notes.source) if topic else None
 
 
 async def run_together(loops: Sequence[Loop], stop_all: Callable[[], None], *, until_end: bool = False) -> None:

@@ -38,9 +38,11 @@ from medie_fhir.model import (
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
+from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
     BASE,
+    SourceDocuments,
     Standing,
     Unmarked,
     Work,
@@ -48,11 +50,11 @@ from medie_fhir.transaction import (
     count_in_error,
     device,
     document_id,
-    document_reference,
     guarded,
     identifier_token,
     identify,
     is_in_error,
+    keyless,
     named_by,
     place,
     targets,
@@ -78,7 +80,8 @@ class Options:
     events: EventOptions = field(default_factory=EventOptions)
     limits: TextLimits = field(default_factory=TextLimits)
     triage: bool = True
-    copies: bool = True
+    documents: SourceDocuments = field(default_factory=SourceDocuments)
+    subjects: SubjectOptions = field(default_factory=SubjectOptions)
     guarded: bool = True
     source: str | None = None
 
@@ -122,6 +125,7 @@ class Pipeline:
         self._description: ModelDescription | None = None
         self._described_at = datetime.min.replace(tzinfo=UTC)
         self._devices: set[str] = set()
+        self._subjects = Subjects(target, clock, self.options.subjects)
         self._unmarked = Unmarked()
 
     @property
@@ -167,14 +171,16 @@ class Pipeline:
         """
         if event.kind is EventKind.RETRACTION:
             return self._retraction(event)
-        return await self.extract_text(event.document, await self.note(event))
+        return await self.extract_text(event.document, await self.note(event), url=self._told(event))
 
-    async def extract_text(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
-        """The extraction record of a note's text. Raises ModelError."""
+    async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
+        """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         reading, produced = await self._read(note)
         with self.telemetry.station("grounding"):
             facts = ground(reading.values, note, self.rules, self.cues)
-        return _record(document, note, reading, facts, produced)
+        record = _record(document, note, reading, facts, produced)
+        text = record.text.model_copy(update={"url": url}) if record.text else None
+        return record.model_copy(update={"text": text})
 
     async def note(self, event: NoteEvent) -> NoteText:
         """The note's text, from the event or from behind its URL."""
@@ -204,7 +210,7 @@ class Pipeline:
 
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
         """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
-        source = document_reference(record.document, copies=self.options.copies)
+        source = self.options.documents.reference(record.document)
         with self.telemetry.station("coding"):
             facts = self.coded(record)
         with self.telemetry.station("mapping"):
@@ -227,11 +233,15 @@ class Pipeline:
             standing = await self._standing(record.document)
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
-        resources = self.resources(record, Work.of(record, self.mapping.label, standing).recorded)
+        recorded = Work.of(record, self.mapping.label, standing).recorded
+        resources = self.resources(record, recorded)
         if standing.is_known:
             with self.telemetry.station("fhir"):
                 standing = await self._with_resources(standing, resources)
         with self.telemetry.station("transaction"):
+            bundle = self._assembled(record, resources, standing)
+        if bundle is not None and (placed := await self._placed(record)) is not record:
+            record, resources = placed, self.resources(placed, recorded)
             bundle = self._assembled(record, resources, standing)
         if bundle is None:
             self._unmarked.remember(record)
@@ -313,15 +323,25 @@ class Pipeline:
         named = named_by(await self.target.search("DocumentReference", {"identifier": token}), document)
         return record.model_copy(update={"document": document.model_copy(update={"reference": named})})
 
+    async def _placed(self, record: ExtractionRecord) -> ExtractionRecord:
+        """The record with the patient as the target holds him: asked only where there is something to write."""
+        with self.telemetry.station("fhir"):
+            return await self._subjects.placed(record)
+
+    def _told(self, event: NoteEvent) -> str | None:
+        """Where the note's text can be fetched by others, where the settings have it told and it came by a URL."""
+        attachment = choose(event)
+        told = self.options.documents.mode == "copy-with-url" and attachment.data is None
+        return keyless(attachment.url) if told else None
+
     async def _standing(self, document: DocumentInfo) -> Standing:
         """What earlier work left on the server for the document; on the live path that is one read, of nothing."""
-        ours = document_reference(document, copies=self.options.copies)["reference"]
-        copy = None
-        if ours != document.reference:
+        documents, copy = self.options.documents, None
+        if documents.copied(document):
             copy = await self.target.read("DocumentReference", document_id(document))
             if copy is None:
                 return Standing()
-        provenances = await self.target.search("Provenance", {"entity": ours})
+        provenances = await self.target.search("Provenance", documents.work(document))
         return Standing(copy, tuple(provenances))
 
     async def _with_resources(self, standing: Standing, resources: list[Json]) -> Standing:
@@ -361,7 +381,7 @@ class Pipeline:
             standing,
             work,
             mapping=self.mapping.label,
-            copies=self.options.copies,
+            documents=self.options.documents,
             reviewed=self.mapping.file.reviewed,
         )
 

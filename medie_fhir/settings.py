@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unreadable
@@ -282,6 +282,15 @@ class FhirSettings(_Part):
         " what no longer holds is taken back; for one process alone. It holds patients' data.",
     )
 
+    @model_validator(mode="after")
+    def _a_source_of_its_own(self) -> Self:
+        if self.source_base_url is None:
+            given = {"source_token": self.source_token is not None, "source_auth": self.source_auth.kind != "none"}
+            given["source_tls"] = self.source_tls != FhirTls()
+            if named := [name for name, is_given in given.items() if is_given]:
+                raise ValueError(f"{', '.join(named)}: of no use without source_base_url: the target is the source")
+        return self
+
 
 class NoteSettings(_Part):
     """The notes."""
@@ -333,6 +342,14 @@ class Settings(BaseSettings):
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.fhir.bundles is not None and self.kafka.bundles is not None:
+            raise ValueError("fhir.bundles and kafka.bundles: one of them, for there is one target")
+        if self.fhir.shadow is not None and self.fhir.bundles is None and self.kafka.bundles is None:
+            raise ValueError("fhir.shadow: only with fhir.bundles or kafka.bundles: a FHIR server knows what it holds")
+        return self
 
     @classmethod
     def settings_customise_sources(

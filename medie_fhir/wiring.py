@@ -6,41 +6,39 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from medie_fhir.adapters.bundle_files import BundleFiles
 from medie_fhir.adapters.cached_model import CachedModel
-from medie_fhir.adapters.fhir_http import FhirHttp
-from medie_fhir.adapters.fhir_wire import Patience
+from medie_fhir.adapters.fhir_pace import PacedFhir
 from medie_fhir.adapters.llama_cpp import LlamaCpp
 from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
 from medie_fhir.errors import InvalidMapping, InvalidTask, ModelRefused, SettingsError
 from medie_fhir.event import EventOptions
 from medie_fhir.extraction import Task, load_task
+from medie_fhir.fhir_servers import is_asked, open_source, open_target
 from medie_fhir.grounding import AlignRules, Cues, load_cues
 from medie_fhir.mapping import Mapping, load_mapping
 from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
+from medie_fhir.subjects import SubjectOptions
 from medie_fhir.telemetry import Telemetry
+from medie_fhir.transaction import SourceDocuments
 
 __all__ = [
     "Configuration",
     "SystemClock",
     "WatchedPipeline",
-    "allowed_hosts",
     "assemble_pipeline",
     "open_model",
     "open_pipeline",
-    "open_source",
-    "open_target",
 ]
 
 
@@ -103,13 +101,6 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}: is not UTF-8") from None
 
 
-def allowed_hosts(settings: Settings) -> frozenset[str]:
-    """The hosts that a content URL may name: the source server's, and those that the settings add."""
-    source = settings.fhir.source_base_url or settings.fhir.base_url
-    host = urlsplit(source).netloc
-    return frozenset(name.lower() for name in (*settings.fhir.allowed_hosts, host) if name)
-
-
 @asynccontextmanager
 async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
     """The model server that the settings name, or the embedded model, started. Raises DependencyMissing."""
@@ -142,53 +133,28 @@ async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
         yield cached
 
 
-@asynccontextmanager
-async def open_target(settings: Settings) -> AsyncIterator[FhirServer]:
-    """The FHIR server that is written to, or the folder of Bundles."""
-    if settings.fhir.bundles is not None:
-        yield BundleFiles(settings.fhir.bundles)
-        return
-    async with _fhir(settings, settings.fhir.base_url, settings.fhir.token) as server:
-        yield server
-
-
-@asynccontextmanager
-async def open_source(settings: Settings) -> AsyncIterator[FhirServer]:
-    """The FHIR server that holds the notes' content: the target, where the settings name no other."""
-    fhir = settings.fhir
-    url, token = (fhir.source_base_url, fhir.source_token) if fhir.source_base_url else (fhir.base_url, fhir.token)
-    async with _fhir(settings, url, token) as server:
-        yield server
-
-
-@asynccontextmanager
-async def _fhir(settings: Settings, base_url: str, token: SecretStr | None) -> AsyncIterator[FhirHttp]:
-    server = FhirHttp(
-        base_url,
-        headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else None,
-        patience=Patience(timeout=settings.fhir.timeout_seconds, attempts=settings.fhir.attempts),
-        allowed_hosts=allowed_hosts(settings),
-        max_content_bytes=settings.notes.max_bytes,
-    )
-    try:
-        yield server
-    finally:
-        await server.aclose()
-
-
 def _secret(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
 @asynccontextmanager
 async def open_pipeline(
-    settings: Settings, *, with_model: bool = True, telemetry: Telemetry | None = None
+    settings: Settings,
+    *,
+    with_model: bool = True,
+    with_target: bool = True,
+    telemetry: Telemetry | None = None,
+    topic: Closing | None = None,
 ) -> AsyncIterator[WatchedPipeline]:
-    """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started."""
+    """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started.
+
+    ``with_target=False``: for extracting alone, what is written to is not opened; a folder is for one process only.
+    ``topic``: where Bundles go, where the settings name one.
+    """
     configuration = Configuration(settings)
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(open_target(settings))
         source = await stack.enter_async_context(open_source(settings))
+        target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source
         model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
         yield assemble_pipeline(settings, configuration, model=model, source=source, target=target, telemetry=telemetry)
 
@@ -207,11 +173,15 @@ class _NoModel:
 
 
 class WatchedPipeline(Pipeline):
-    """A pipeline whose servers' work is counted (``pipeline.model.worked``)."""
+    """A pipeline whose servers' work is counted (``pipeline.model.worked``).
+
+    ``written`` is what counts for the target, ``pace`` what its transactions wait for; none for files and a topic.
+    """
 
     model: WatchedModel
     source: WatchedSource
-    target: WatchedTarget
+    written: WatchedTarget
+    pace: PacedFhir | None
 
 
 def assemble_pipeline(
@@ -224,8 +194,13 @@ def assemble_pipeline(
     telemetry: Telemetry | None = None,
 ) -> WatchedPipeline:
     """A pipeline over given servers, with the settings' knobs."""
-    notes = settings.notes
-    return WatchedPipeline(
+    notes, fhir, asked = settings.notes, settings.fhir, is_asked(settings)
+    written = WatchedTarget(target)
+    pace = None
+    if asked:
+        most, entries, size = fhir.concurrency, fhir.max_bundle_entries, fhir.max_bundle_bytes
+        pace = PacedFhir(written, most=most, max_entries=entries, max_bytes=size)
+    pipeline = WatchedPipeline(
         task=configuration.task,
         rules=configuration.rules,
         cues=configuration.cues,
@@ -233,17 +208,24 @@ def assemble_pipeline(
         mapping=configuration.mapping,
         model=WatchedModel(model),
         source=WatchedSource(source),
-        target=WatchedTarget(target),
+        target=pace or written,
         clock=SystemClock(),
         options=Options(
-            events=EventOptions(
-                preliminary=notes.preliminary, server=settings.fhir.source_base_url or settings.fhir.base_url
-            ),
+            events=EventOptions(preliminary=notes.preliminary, server=fhir.source_base_url or fhir.base_url),
             limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
             triage=settings.model.triage,
-            copies=settings.fhir.documents == "copy",
-            guarded=settings.fhir.guarded and settings.fhir.bundles is None,  # of files, nobody knows what stands
+            documents=SourceDocuments(fhir.documents, base=fhir.source_base_url or fhir.base_url),
+            subjects=SubjectOptions(
+                missing=fhir.missing_subject,
+                base=fhir.base_url,
+                external=fhir.external_subjects,
+                guarded=fhir.guarded,
+                asks=asked,  # files and topics hold no patients
+            ),
+            guarded=fhir.guarded and (asked or fhir.shadow is not None),  # else nobody knows what stands
             source=notes.source,
         ),
         telemetry=telemetry,
     )
+    pipeline.written, pipeline.pace = written, pace
+    return pipeline

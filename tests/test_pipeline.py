@@ -17,11 +17,11 @@ from medie_fhir.errors import (
     BrokenBase64,
     ContentNotFound,
     FhirConflict,
-    FhirRejected,
     ModelOutputError,
     NoSubject,
     NoteSkipped,
     RecordError,
+    SubjectMissing,
 )
 from medie_fhir.model import EventKind, ExtractionRecord, Json, NoteEvent, Outcome
 from medie_fhir.pipeline import Pipeline, Published
@@ -45,6 +45,12 @@ VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 NOTHING = "Right knee arthroscopy for a torn meniscus. Uneventful recovery."
 COLON = "ASSESSMENT: Colon adenocarcinoma, stage III."
 SAID_OF_COLON = {"cancer_type": "colon adenocarcinoma", "stage": "III"}
+
+
+@pytest.fixture
+def another(configuration: Configuration, model: Any, twin: FhirTwin) -> Pipeline:
+    """That of another member."""
+    return assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
 
 
 @pytest.fixture(autouse=True)
@@ -157,24 +163,25 @@ async def test_an_older_version_that_comes_late_is_stale(pipeline: Pipeline, eve
 
 @pytest.mark.parametrize("known", [False, True])
 async def test_what_was_held_up_on_its_way_does_not_overwrite_what_another_wrote_meanwhile(
-    pipeline: Pipeline, twin: FhirTwin, event: Event, known: bool, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, another: Pipeline, twin: FhirTwin, event: Event, known: bool
 ) -> None:
     """A member is frozen between reading what stands and writing: another takes its partition, and goes on."""
     if known:
         await through(pipeline, event(COLON, version="1"))
     sent = twin.transact
+    with pytest.MonkeyPatch.context() as patch:
 
-    async def overtaken(bundle: Json) -> Json:
-        if bundle["entry"][0]["resource"]["resourceType"] == "Device":
+        async def overtaken(bundle: Json) -> Json:
+            if bundle["entry"][0]["resource"]["resourceType"] == "Device":
+                return await sent(bundle)
+            patch.setattr(twin, "transact", sent)
+            for version, text in (("2", LUNG), ("3", LUNG.replace("EGFR L858R detected.", ""))):
+                await through(another, event(text, version=version))
             return await sent(bundle)
-        monkeypatch.setattr(twin, "transact", sent)
-        for version, text in (("2", LUNG), ("3", LUNG.replace("EGFR L858R detected.", ""))):
-            await through(pipeline, event(text, version=version))
-        return await sent(bundle)
 
-    monkeypatch.setattr(twin, "transact", overtaken)
-    with pytest.raises(FhirConflict):
-        await through(pipeline, event(LUNG, version="2"))
+        patch.setattr(twin, "transact", overtaken)
+        with pytest.raises(FhirConflict):
+            await through(pipeline, event(LUNG, version="2"))
     assert shown(twin) == {"lung adenocarcinoma", "IV", "brain"}
     assert await through(pipeline, event(LUNG, version="2")) == [Published("stale")]
 
@@ -416,7 +423,7 @@ async def test_a_patient_that_the_target_does_not_hold_is_refused_with_nothing_w
 ) -> None:
     await through(pipeline, event(COLON, "other"))
     versions = twin.count_versions()
-    with pytest.raises(FhirRejected):
+    with pytest.raises(SubjectMissing):
         await through(pipeline, event(LUNG, subject={"reference": "Patient/stranger"}))
     assert twin.count_versions() == versions
 
@@ -456,7 +463,7 @@ async def test_every_station_tells_that_it_works(pipeline: Pipeline, event: Even
     await through(pipeline, event(LUNG))
     read, written = heard.stations[:4], heard.stations[4:]
     assert read == ["event", "document", "extraction", "grounding"]
-    assert written == ["fhir", "coding", "mapping", "transaction", "fhir"]
+    assert written == ["fhir", "coding", "mapping", "transaction", "fhir", "fhir"]  # the patient, and the writing
     assert heard.spent == [(10, 5)]
 
 

@@ -22,7 +22,7 @@ from medie_fhir.errors import FhirConflict
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Options, Pipeline, Published
 from medie_fhir.settings import Settings
-from medie_fhir.transaction import is_in_error, place, transaction
+from medie_fhir.transaction import SourceDocuments, is_in_error, place, transaction
 from medie_fhir.transaction.stamp import is_as_written
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
@@ -242,7 +242,7 @@ async def test_an_edit_between_reading_and_writing_is_not_lost(
     pipeline: Pipeline, twin: FhirTwin, event: Event, text: str, copies: bool
 ) -> None:
     raced: Any = Raced(twin)
-    pipeline.options, pipeline.target = Options(copies=copies), raced
+    pipeline.options, pipeline.target = Options(documents=SourceDocuments("copy" if copies else "reference")), raced
     await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current"}]))
     await through(pipeline, event(LUNG, version="1"))
     (condition,) = twin.current("Condition")

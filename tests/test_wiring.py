@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from medie_fhir.errors import InvalidMapping, ModelRefused
+from medie_fhir.fhir_servers import allowed_hosts
 from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.telemetry import Silent
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import Configuration, allowed_hosts, open_pipeline
+from medie_fhir.wiring import Configuration, open_pipeline
 
 
 def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
@@ -32,8 +33,8 @@ async def test_an_opened_pipeline_counts_its_servers_work_and_tells_its_listener
     settings = Settings(fhir=FhirSettings(bundles=tmp_path))
     async with open_pipeline(settings, with_model=False, telemetry=listener) as pipeline:
         assert pipeline.telemetry is listener
-        assert (pipeline.model.worked, pipeline.source.worked, pipeline.target.worked) == (0, 0, 0)
+        assert (pipeline.model.worked, pipeline.source.worked, pipeline.written.worked) == (0, 0, 0)
         await pipeline.target.transact(transaction([{"resourceType": "Patient", "id": "p1"}]))
-        assert (pipeline.source.worked, pipeline.target.worked) == (0, 1)
+        assert (pipeline.source.worked, pipeline.written.worked) == (0, 1)
         with pytest.raises(ModelRefused):
             await pipeline.model.describe()

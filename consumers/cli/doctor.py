@@ -13,9 +13,11 @@ from rich.table import Table
 
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
-from medie_fhir.errors import MedieError, ModelRefused, Policy
+from medie_fhir.adapters.out_folder import fit
+from medie_fhir.errors import FhirUnfit, MedieError, ModelRefused, Policy
+from medie_fhir.fhir_servers import open_source, open_target, proven, strategy_of
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, open_model, open_source, open_target
+from medie_fhir.wiring import Configuration, open_model
 
 __all__ = ["doctor"]
 
@@ -104,36 +106,41 @@ async def _kafka(settings: Settings) -> str:
 
 
 async def _fhir(settings: Settings) -> str:
+    if settings.fhir.bundles is not None:
+        fit(settings.fhir.bundles)  # only looked at: a consumer that runs has it for itself
+        return f"{settings.fhir.bundles}: a folder of {settings.fhir.bundles_format} files{_shadow(settings)}"
+    if settings.kafka.bundles is not None:
+        return f"none: Bundles go to the topic {settings.kafka.bundles}{_shadow(settings)}"
+    login = await proven(settings, target=True)
     async with open_target(settings) as target:
         statement = await target.capabilities()
     software = statement.get("software", {})
     version = statement.get("fhirVersion", "unknown")
-    missing = _missing(statement)
-    where = str(settings.fhir.bundles or settings.fhir.base_url)
+    if missing := _missing(statement):
+        raise FhirUnfit(f"{settings.fhir.base_url} lacks {', '.join(missing)}")
     named = " ".join(filter(None, (software.get("name"), software.get("version")))) or "unnamed"
-    fit = f"lacks {', '.join(missing)}" if missing else "fit"
-    return f"{where}: {named}, FHIR {version}, {fit}"
+    return f"{settings.fhir.base_url}: {named}, FHIR {version}; {await strategy_of(settings)}; {login}"
+
+
+def _shadow(settings: Settings) -> str:
+    shadow = settings.fhir.shadow
+    return f", remembered in {shadow}" if shadow else "; what no longer holds is not taken back: set fhir.shadow"
 
 
 async def _source(settings: Settings) -> str:
+    login = await proven(settings, target=False)
     async with open_source(settings) as source:
         statement = await source.capabilities()
-    return f"{settings.fhir.source_base_url}: FHIR {statement.get('fhirVersion', 'unknown')}"
+    return f"{settings.fhir.source_base_url}: FHIR {statement.get('fhirVersion', 'unknown')}; {login}"
 
 
 def _missing(statement: dict[str, Any]) -> list[str]:
-    """What we rely on and the CapabilityStatement doesn't promise."""
+    """What we rely on whatever the strategy, and the CapabilityStatement doesn't promise."""
     lacks = [] if str(statement.get("fhirVersion", "")).startswith("4.0") else ["FHIR R4 (4.0.x)"]
     servers = [r for r in statement.get("rest", ()) if r.get("mode") == "server"]
-    if not any(i.get("code") == "transaction" for r in servers for i in r.get("interaction", ())):
-        lacks.append("transaction")
-    resources = {r.get("type"): r for s in servers for r in s.get("resource", ())}
-    for needed in ("Condition", "Observation", "Provenance", "Device", "DocumentReference"):
-        if needed not in resources:
-            lacks.append(needed)
-        elif resources[needed].get("updateCreate") is False:
-            lacks.append(f"update as create of {needed}")
-    return lacks
+    types = {resource.get("type") for server in servers for resource in server.get("resource", ())}
+    needed = ("Condition", "Observation", "Provenance", "Device", "DocumentReference")
+    return lacks + [name for name in needed if types and name not in types]
 
 
 async def _model(settings: Settings) -> str:

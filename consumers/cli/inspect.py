@@ -18,10 +18,11 @@ from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.document import check_url, choose, inline
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.event import Headers
+from medie_fhir.fhir_servers import allowed_hosts
 from medie_fhir.model import EventKind, Json, NoteEvent, RetractionReason
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import allowed_hosts, open_pipeline
+from medie_fhir.wiring import open_pipeline
 
 __all__ = ["inspect"]
 

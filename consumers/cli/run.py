@@ -18,7 +18,7 @@ from consumers.health import HealthServer
 from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
-from consumers.programs import extract_loop, publish_loop, run_together
+from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
 from medie_fhir.adapters.otel import open_tracing
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import Settings
@@ -65,8 +65,13 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
     async with AsyncExitStack() as stack:
         spans = stack.enter_context(open_tracing(settings.tracing))
         telemetry = Together(metrics, spans) if spans else metrics
+        producer = broker.producer()  # connects with its first record, if there is one
+        stack.callback(producer.close)
+        writes, topic = "publish" in halves, bundle_topic(settings, producer)
         pipeline = await stack.enter_async_context(
-            open_pipeline(settings, with_model="extract" in halves, telemetry=telemetry)
+            open_pipeline(
+                settings, with_model="extract" in halves, with_target=writes, telemetry=telemetry, topic=topic
+            )
         )
         report = _report(metrics)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]

@@ -10,11 +10,11 @@ from datetime import datetime
 from consumers.broker import Producer
 from consumers.cli.options import Config, err, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
+from medie_fhir.fhir_servers import open_target
 from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import open_target
 
 __all__ = ["sample_events", "samples", "seed", "send"]
 

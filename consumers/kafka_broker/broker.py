@@ -229,4 +229,6 @@ def _rights(kafka: KafkaSettings, halves: Collection[str]) -> Rights:
         rights.setdefault(kafka.extractions, set()).add("WRITE")
     if "publish" in halves:
         rights.setdefault(kafka.extractions, set()).add("READ")
+        if kafka.bundles:
+            rights[kafka.bundles] = {"WRITE"}
     return rights

@@ -19,19 +19,23 @@ from medie_fhir.adapters.write_only import accepted, unguarded
 from medie_fhir.model import Json
 from medie_fhir.ports import Content, FhirServer
 
-__all__ = ["Shadowed"]
+__all__ = ["Closing", "Shadowed"]
 
 T = TypeVar("T")
 
 
-class _Closing(FhirServer, Protocol):
-    async def aclose(self) -> None: ...
+class Closing(FhirServer, Protocol):
+    """A target that has something to close."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+        ...
 
 
 class Shadowed:
     """The port ``FhirServer`` over a target that only takes in (``WriteOnly``) and the shadow of what it took."""
 
-    def __init__(self, target: _Closing, shadow: Shadow) -> None:
+    def __init__(self, target: Closing, shadow: Shadow) -> None:
         self._target, self._shadow = target, shadow
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shadow")
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

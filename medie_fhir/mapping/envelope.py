@@ -18,7 +18,8 @@ EVIDENCE_AT_MOST = 10
 def wrap(resource: Json, fact: Fact, *, resource_id: str, system: str, source: Json) -> Json:
     """The template's resource with all that the engine adds. ``system`` is the identifier system of facts."""
     meta = dict(resource.get("meta", {}))
-    meta["source"] = source["reference"]
+    if "reference" in source:
+        meta["source"] = source["reference"]
     meta["security"] = [*meta.get("security", []), AIAST]
     extensions = [*resource.get("extension", []), *(_derivation(e, source) for e in fact.evidence[:EVIDENCE_AT_MOST])]
     if fact.confidence is not None:

@@ -5,7 +5,6 @@ from medie_fhir.transaction.bundle import (
     Work,
     assemble,
     count_in_error,
-    document_reference,
     guarded,
     transaction,
 )
@@ -14,12 +13,15 @@ from medie_fhir.transaction.known import identifier_token, named_by
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
 from medie_fhir.transaction.review import tasks, without
+from medie_fhir.transaction.source_document import DocumentMode, SourceDocuments, keyless
 from medie_fhir.transaction.standing import Standing, is_in_error, place, targets, version_of
 from medie_fhir.transaction.unmarked import Unmarked
 
 __all__ = [
     "BASE",
+    "DocumentMode",
     "Reviewed",
+    "SourceDocuments",
     "Standing",
     "Unmarked",
     "Work",
@@ -27,11 +29,11 @@ __all__ = [
     "count_in_error",
     "device",
     "document_id",
-    "document_reference",
     "guarded",
     "identifier_token",
     "identify",
     "is_in_error",
+    "keyless",
     "named_by",
     "place",
     "targets",

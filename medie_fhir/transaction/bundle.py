@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome
+from medie_fhir.model import ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
-from medie_fhir.transaction.identity import device_id, document_id, provenance_id
+from medie_fhir.transaction.identity import device_id, provenance_id
 from medie_fhir.transaction.judged import judged
 from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
 from medie_fhir.transaction.review import review_tasks
+from medie_fhir.transaction.source_document import SourceDocuments
 from medie_fhir.transaction.stamp import relative, stamped
 from medie_fhir.transaction.standing import Standing, is_in_error, place, retracted
 
-__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "document_reference", "guarded", "transaction"]
+__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "guarded", "transaction"]
 
 Reviewed = Literal["keep", "flag", "overwrite"]
 """What becomes of a resource that someone else has changed: docs/reconciliation.md."""
@@ -41,13 +42,6 @@ class Work:
         return cls(made, undone, first)
 
 
-def document_reference(document: DocumentInfo, *, copies: bool) -> Json:
-    """The Reference to the source document: to the original, or to our copy of its metadata."""
-    if copies or not document.reference.startswith("DocumentReference/"):
-        return {"reference": f"DocumentReference/{document_id(document)}"}
-    return {"reference": document.reference}
-
-
 def assemble(
     record: ExtractionRecord,
     resources: Sequence[Json],
@@ -55,31 +49,31 @@ def assemble(
     work: Work,
     *,
     mapping: str,
-    copies: bool,
+    documents: SourceDocuments,
     reviewed: Reviewed = "keep",
 ) -> Json | None:
     """The transaction Bundle for a record, or None where there is nothing to say.
 
-    ``resources`` are complete, with their ids. ``copies``: write a copy of the document's metadata and refer to it.
+    ``resources`` are complete, with their ids. ``documents``: how they refer to the note's document.
     ``reviewed``: what becomes of those that someone else has changed on the server since.
     """
-    document = document_reference(record.document, copies=copies)
+    document, tag = documents.reference(record.document), documents.tag(record.document)
     theirs = frozenset[str]() if reviewed == "overwrite" else judged(standing, record.document, resources)
-    written = [stamped(r) for r in resources if place(r) not in theirs]
+    written = [stamped(documents.sourced(r, record.document)) for r in resources if place(r) not in theirs]
     gone = [stamped(r) for r in retracted(standing.resources, theirs.union(map(place, resources)))]
     if not resources and not gone and _nothing_to_say(record, standing):
         return None
     entries: list[Json] = []
-    if document["reference"] != record.document.reference:
-        entries.append(document_copy(record, standing.document))
+    if documents.copied(record.document):
+        entries.append(document_copy(record, standing.document, url=documents.url(record)))
     entries += [*written, *gone]
     if reviewed == "flag":
         entries += review_tasks(record, resources, standing, theirs, work.recorded)
     if record.outcome is not Outcome.RETRACTED:
-        act = Act(work.extraction, work.recorded, document, _targets(written, work.extraction, standing))
+        act = Act(work.extraction, work.recorded, document, _targets(written, work.extraction, standing), tag)
         entries.append(extraction_provenance(record, act, mapping))
     if gone or record.outcome is Outcome.RETRACTED:
-        act = Act(work.retraction, work.recorded, document, _targets(gone, work.retraction, standing))
+        act = Act(work.retraction, work.recorded, document, _targets(gone, work.retraction, standing), tag)
         why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"
         entries.append(retraction_provenance(record, act, why))
     return transaction(entries)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from medie_fhir.model import ExtractionRecord, Json, Outcome, RetractionReason
+from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome, RetractionReason
 from medie_fhir.transaction.identity import BASE, document_id
 from medie_fhir.transaction.standing import VERSION_SYSTEM
 
@@ -58,7 +58,7 @@ def document_copy(record: ExtractionRecord, standing: Json | None, *, url: str |
         "category": list(document.category) or [_NOTE],
         "subject": document.subject,
         "date": document.date if _INSTANT.fullmatch(document.date or "") else None,
-        "context": {"period": document.period} if document.period else None,
+        "context": _context(document),
     }
     return {
         "resourceType": "DocumentReference",
@@ -70,6 +70,11 @@ def document_copy(record: ExtractionRecord, standing: Json | None, *, url: str |
         **{k: v for k, v in optional.items() if v},
         "content": [{"attachment": attachment}],
     }
+
+
+def _context(document: DocumentInfo) -> Json:
+    given = {"encounter": [document.encounter] if document.encounter else None, "period": document.period}
+    return {name: value for name, value in given.items() if value}
 
 
 _META: Json = {

@@ -45,12 +45,16 @@ def device(produced: Produced) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a Provenance records: its id, when it was first done, the Reference to the document, what it touched."""
+    """What a Provenance records: its id, when it was first done, the Reference to the document, what it touched.
+
+    ``tag`` is what the document's Provenances are found by, where its Reference is a logical one.
+    """
 
     id: str
     recorded: str
     document: Json
     targets: list[str]
+    tag: Json | None = None
 
 
 def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> Json:
@@ -75,7 +79,7 @@ def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> J
             _agent("assembler", {"display": produced.software}),
         ],
         "entity": [
-            _source(record, act.document),
+            *_sources(record, act.document),
             *(
                 {"role": "derivation", "what": {"identifier": {"system": f"{BASE}/{kind}", "value": value}}}
                 for kind, value in derived
@@ -93,7 +97,7 @@ def retraction_provenance(record: ExtractionRecord, act: Act, why: str) -> Json:
             "text": f"No longer holds: {why}",
         },
         "agent": [_agent("assembler", {"display": record.produced.software})],
-        "entity": [_source(record, act.document)],
+        "entity": _sources(record, act.document),
     }
 
 
@@ -101,7 +105,8 @@ def _provenance(act: Act) -> Json:
     return {
         "resourceType": "Provenance",
         "id": act.id,
-        "target": [{"reference": t} for t in act.targets] or [{"reference": act.document["reference"]}],
+        **({"meta": {"tag": [act.tag]}} if act.tag else {}),
+        "target": [{"reference": t} for t in act.targets] or [act.document],
         "recorded": act.recorded,
     }
 
@@ -110,13 +115,15 @@ def _agent(kind: str, who: Json) -> Json:
     return {"type": {"coding": [{"system": _PARTICIPANTS, "code": kind}]}, "who": who}
 
 
-def _source(record: ExtractionRecord, document: Json) -> Json:
+def _sources(record: ExtractionRecord, document: Json) -> list[Json]:
     """The source document and its version.
 
-    The version stands in an identifier, for servers cut ``/_history/n`` off a reference that they store.
+    The version stands in an identifier, for servers cut ``/_history/n`` off a reference that they store. A Reference
+    has room for one: where the document itself is known by an identifier alone, it is a source beside its version.
     """
     version = record.document.version
     identifier: Json = {"system": VERSION_SYSTEM, "value": version.version_id or "unnumbered"}
     if version.last_updated:
         identifier["period"] = {"start": version.last_updated}
-    return {"role": "source", "what": {**document, "identifier": identifier}}
+    versioned = {"role": "source", "what": {**document, "identifier": identifier}}
+    return [versioned] if "reference" in document else [versioned, {"role": "source", "what": document}]

@@ -6,10 +6,11 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import Reviewed, Standing, Work, assemble, device, guarded
+from medie_fhir.transaction import Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
 from medie_fhir.transaction.stamp import is_as_written, stamped
 
 MAPPING = "default@1.0.0#abc"
+COPIED = SourceDocuments()
 STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
 OLD: Json = {"resourceType": "Observation", "id": "old-1", "status": "preliminary"}
 
@@ -19,12 +20,12 @@ def put(
     resources: list[Json],
     standing: Standing | None = None,
     *,
-    copies: bool = True,
+    documents: SourceDocuments = COPIED,
     reviewed: Reviewed = "keep",
 ) -> Json | None:
     standing = standing or Standing()
     work = Work.of(record, MAPPING, standing)
-    return assemble(record, resources, standing, work, mapping=MAPPING, copies=copies, reviewed=reviewed)
+    return assemble(record, resources, standing, work, mapping=MAPPING, documents=documents, reviewed=reviewed)
 
 
 def kinds(bundle: Json | None) -> list[str]:
@@ -46,7 +47,7 @@ def test_a_first_version_is_its_copy_its_resources_and_who_says_so(make_record: 
 
 
 def test_a_server_that_holds_the_original_gets_no_copy(make_record: Any) -> None:
-    bundle = put(make_record(), [STAGE], copies=False)
+    bundle = put(make_record(), [STAGE], documents=SourceDocuments("reference"))
     assert kinds(bundle) == ["Observation", "Provenance"]
     assert "DocumentReference/d1" in str(bundle)
 
@@ -260,7 +261,7 @@ def test_an_empty_version_of_a_document_that_is_known_leaves_its_mark(make_recor
     known = Standing({"resourceType": "DocumentReference", "id": "x"})
     assert kinds(put(make_record("2"), [], known)) == ["DocumentReference", "Provenance"]
     by_provenance = Standing(provenances=({"id": "p", "entity": []},))
-    assert kinds(put(make_record("2"), [], by_provenance, copies=False)) == ["Provenance"]
+    assert kinds(put(make_record("2"), [], by_provenance, documents=SourceDocuments("reference"))) == ["Provenance"]
 
 
 @pytest.mark.parametrize("retracted", [None, RetractionReason.SUPERSEDED])

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, Abilities, Strategy, chosen
+from medie_fhir.adapters.fhir_strategies.adapting import Adapting
 from medie_fhir.adapters.fhir_strategies.by_identifier import ByIdentifier
 from medie_fhir.adapters.fhir_strategies.piecewise import Piecewise
 from medie_fhir.adapters.fhir_write import WritesSingly
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import FhirSettings
 
-__all__ = ["NEEDED", "Abilities", "ByIdentifier", "Piecewise", "Strategy", "adapted", "by_strategy", "chosen"]
+__all__ = [
+    "NEEDED",
+    "Abilities",
+    "Adapting",
+    "ByIdentifier",
+    "Piecewise",
+    "Strategy",
+    "adapted",
+    "by_strategy",
+    "chosen",
+]
 
 
 async def adapted(
