@@ -32,6 +32,7 @@ class NoteOutcome:
     """One note at one stage. ``document`` is ``DocumentInfo.reference`` where it is known.
 
     ``detail`` is the name of an error's class or one of a small fixed set of words, never an error's text.
+    ``written``, ``retracted``, ``kept``: its resources that were written, taken back, left as someone else left them.
     """
 
     document: str | None
@@ -42,6 +43,9 @@ class NoteOutcome:
     verdict: Verdict
     detail: str | None
     seconds: float
+    written: int = 0
+    retracted: int = 0
+    kept: int = 0
 
     @property
     def shown(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final, Protocol
 
 from consumers.broker import Message
@@ -25,6 +26,16 @@ class Published(Protocol):
     @property
     def resources(self) -> int:
         """How many resources were written."""
+        ...
+
+    @property
+    def retracted(self) -> int:
+        """How many were taken back."""
+        ...
+
+    @property
+    def kept(self) -> int:
+        """How many stay as someone else has left them."""
         ...
 
 
@@ -63,13 +74,13 @@ class PublishWorker:
             published = await self._pipeline.publish(record)
         except Exception as error:  # noqa: BLE001 - raised again, with its document
             raise NoteFailed(error, document.reference, document.key) from None
-        self._report.finished(
-            NoteOutcome.of(
-                message,
-                stage=self.stage,
-                verdict=_VERDICTS.get(published.outcome, Verdict.ACCEPTED),
-                detail=published.outcome,
-                document=document.reference,
-                seconds=time.perf_counter() - began,
-            )
+        outcome = NoteOutcome.of(
+            message,
+            stage=self.stage,
+            verdict=_VERDICTS.get(published.outcome, Verdict.ACCEPTED),
+            detail=published.outcome,
+            document=document.reference,
+            seconds=time.perf_counter() - began,
         )
+        written, retracted, kept = published.resources, published.retracted, published.kept
+        self._report.finished(replace(outcome, written=written, retracted=retracted, kept=kept))

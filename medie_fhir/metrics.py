@@ -36,10 +36,12 @@ __all__ = [
     "METRICS",
     "MODEL_TOKENS",
     "OF_LOOPS",
+    "OF_PACE",
     "OF_PARTITIONS",
     "OTHER",
     "OUTCOMES",
     "RECORD_SECONDS",
+    "RESOURCES",
     "STATION_SECONDS",
     "WAITING_SECONDS",
     "Kind",
@@ -97,7 +99,12 @@ ERRORS = _counter(
 )
 DEAD_LETTERS = _counter("medie_dead_letters_total", "stage error", "Records whose dead letter is acknowledged.")
 MODEL_TOKENS = _counter("medie_model_tokens_total", "kind", "Tokens that the model read (`prompt`) and wrote.")
-COUNTED = (OUTCOMES, ERRORS, DEAD_LETTERS, MODEL_TOKENS)
+RESOURCES = _counter(
+    "medie_resources_total",
+    "change",
+    "Facts' resources at each publishing: `written`, `retracted` (entered in error), `kept` as someone else left them.",
+)
+COUNTED = (OUTCOMES, ERRORS, DEAD_LETTERS, MODEL_TOKENS, RESOURCES)
 
 RECORD_SECONDS = _histogram(
     "medie_record_seconds",
@@ -146,7 +153,13 @@ OF_PARTITIONS = (
         "Since the oldest unfinished record was polled; 0 while none is.",
     ),
 )
-METRICS = (*COUNTED, RECORD_SECONDS, STATION_SECONDS, BUILD_INFO, *OF_LOOPS, WAITING_SECONDS, *OF_PARTITIONS)
+OF_PACE = (
+    _gauge("medie_fhir_concurrency_limit", "", "Transactions that may run at once now; `fhir.concurrency` at most."),
+    _gauge("medie_fhir_transactions_running", "", "Transactions that run now."),
+    _gauge("medie_fhir_transactions_waiting", "", "Transactions whose turn has not come."),
+    _gauge("medie_fhir_paused_seconds", "", "Until the next transaction may begin, as the server's Retry-After asked."),
+)
+METRICS = (*COUNTED, RECORD_SECONDS, STATION_SECONDS, BUILD_INFO, *OF_LOOPS, WAITING_SECONDS, *OF_PARTITIONS, *OF_PACE)
 
 OTHER = "other"
 _STAGES = frozenset({"extract", "publish"})
@@ -214,6 +227,11 @@ class Metrics(Collector):
         word = _known(detail, self._details) if detail else ""
         self._add(OUTCOMES, _known(stage, _STAGES), _known(verdict, _VERDICTS), word)
 
+    def resources(self, *, written: int, retracted: int, kept: int) -> None:
+        """What publishing a record did to resources."""
+        for change, count in (("written", written), ("retracted", retracted), ("kept", kept)):
+            self._add(RESOURCES, change, by=count)
+
     def error(self, stage: str, error_class: str, policy: Policy) -> None:
         """An attempt failed."""
         self._add(ERRORS, _known(stage, _STAGES), _known(error_class, self._errors), policy.value)
@@ -248,6 +266,7 @@ class Metrics(Collector):
         """A series that begins at 1 has not increased, and no alert would see the first dead letter of a class."""
         self._counts[DEAD_LETTERS].update({(stage, name): 0 for stage in _STAGES for name in (*fatal, OTHER)})
         self._counts[MODEL_TOKENS].update({("prompt",): 0, ("completion",): 0})
+        self._counts[RESOURCES].update({("written",): 0, ("retracted",): 0, ("kept",): 0})
 
     def _histogram(self, metric: Metric, words: frozenset[str]) -> dict[str, Histogram]:
         histogram = Histogram(

@@ -24,6 +24,7 @@ from medie_fhir.metrics import (
     MODEL_TOKENS,
     OTHER,
     OUTCOMES,
+    RESOURCES,
     Kind,
     Metrics,
 )
@@ -83,6 +84,14 @@ def test_outcomes_errors_dead_letters_and_tokens_are_counted_by_their_labels() -
     read = samples(metrics)
     assert read["medie_outcomes_total", (("detail", "image"), ("stage", "extract"), ("verdict", "skipped"))] == 2
     assert read["medie_model_tokens_total", (("kind", "prompt"),)] == 310
+
+
+def test_resources_are_counted_by_what_became_of_them_from_zero_on() -> None:
+    metrics = Metrics()
+    assert samples(metrics)["medie_resources_total", (("change", "kept"),)] == 0
+    metrics.resources(written=4, retracted=1, kept=0)
+    metrics.resources(written=0, retracted=0, kept=2)
+    assert metrics.counted(RESOURCES) == {("written",): 4, ("retracted",): 1, ("kept",): 2}
 
 
 def test_the_first_dead_letter_of_a_class_is_an_increase() -> None:

@@ -14,7 +14,7 @@ import typer
 
 from consumers.broker import Broker
 from consumers.cli.options import Config, err, run_async, settings_of
-from consumers.health import HealthServer
+from consumers.health import HealthServer, Pace
 from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
@@ -75,7 +75,12 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         )
         report = _report(metrics)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
-        health = stack.enter_context(HealthServer(settings.health, loops, metrics, until_end=until_end))
+        paced = pipeline.pace if writes else None
+
+        def pace() -> Pace | None:
+            return Pace.of(paced, settings.fhir.concurrency) if paced else None
+
+        health = stack.enter_context(HealthServer(settings.health, loops, metrics, pace=pace, until_end=until_end))
 
         def stop_all() -> None:
             health.stopping()
@@ -99,6 +104,8 @@ def _report(metrics: Metrics) -> Report:
         metrics.outcome(outcome.stage, outcome.verdict, outcome.detail)
         if outcome.verdict is Verdict.DEAD_LETTER:
             metrics.dead_letter(outcome.stage, outcome.detail or "")
+        if outcome.stage == "publish":
+            metrics.resources(written=outcome.written, retracted=outcome.retracted, kept=outcome.kept)
         _log_outcome(outcome)
 
     def on_error(stage: str, error: BaseException) -> None:
@@ -111,11 +118,12 @@ def _log_outcome(outcome: NoteOutcome) -> None:
     level = logging.WARNING if outcome.verdict in (Verdict.REFUSED, Verdict.DEAD_LETTER) else logging.INFO
     log.log(
         level,
-        "%s %s %s%s %s[%d]@%d %.2f s",
+        "%s %s %s%s%s %s[%d]@%d %.2f s",
         outcome.stage,
         outcome.verdict,
         outcome.shown,
         f" ({outcome.detail})" if outcome.detail else "",
+        f" kept {outcome.kept}" if outcome.kept else "",
         outcome.topic,
         outcome.partition,
         outcome.offset,

@@ -79,11 +79,14 @@ def show_consumers(looks: Iterable[Look]) -> None:
         out.print(_stages(look))
         if any(loop.partitions for loop in look.now.loops):
             out.print(_partitions(look))
+        if look.now.slowed:
+            out.print(f"FHIR server: {look.now.slowed}", highlight=False)
         for title, counted in (
             ("outcomes", look.now.outcomes),
             ("errors", look.now.errors),
             ("dead letters", look.now.dead_letters),
             ("tokens", look.now.tokens),
+            ("resources", look.now.resources),
         ):
             if counted:
                 out.print(f"{title}: {_listed(counted)}", highlight=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from consumers.health.pace import Pace, Paced
 from consumers.health.server import HealthServer, Viewed
 from consumers.health.status import Counted, LoopStatus, PartitionStatus, Status
 
-__all__ = ["Counted", "HealthServer", "LoopStatus", "PartitionStatus", "Status", "Viewed"]
+__all__ = ["Counted", "HealthServer", "LoopStatus", "Pace", "Paced", "PartitionStatus", "Status", "Viewed"]

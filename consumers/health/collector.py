@@ -1,4 +1,4 @@
-"""The loops as metrics, looked at when someone asks."""
+"""The loops and the pace of writing as metrics, looked at when someone asks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
+from consumers.health.pace import Pace
 from consumers.monitor import LoopView, PartitionView
-from medie_fhir.metrics import OF_LOOPS, OF_PARTITIONS, WAITING_SECONDS, Metric
+from medie_fhir.metrics import OF_LOOPS, OF_PACE, OF_PARTITIONS, WAITING_SECONDS, Metric
 
 __all__ = ["LoopCollector"]
 
@@ -38,13 +39,23 @@ _PARTITION_VALUES: Final[dict[str, Callable[[PartitionView], float | None]]] = {
     "medie_unfinished_records": lambda p: p.unfinished,
     "medie_watermark_age_seconds": lambda p: p.oldest_s or 0.0,
 }
+_PACE_VALUES: Final[dict[str, Callable[[Pace], float]]] = {
+    "medie_fhir_concurrency_limit": lambda p: p.limit,
+    "medie_fhir_transactions_running": lambda p: p.running,
+    "medie_fhir_transactions_waiting": lambda p: p.waiting,
+    "medie_fhir_paused_seconds": lambda p: p.paused_s,
+}
 
 
 class LoopCollector(Collector):
-    """What loops show of themselves: all metrics of a scrape are of one look. What is not known yet has no sample."""
+    """What loops show of themselves: all metrics of a scrape are of one look. What is not known yet has no sample.
 
-    def __init__(self, look: Callable[[], list[LoopView]]) -> None:
+    ``pace``: that of the FHIR server that is written to; None where none is.
+    """
+
+    def __init__(self, look: Callable[[], list[LoopView]], pace: Callable[[], Pace | None]) -> None:
         self._look = look
+        self._pace = pace
 
     def collect(self) -> Iterator[Family]:
         """See prometheus_client."""
@@ -58,6 +69,9 @@ class LoopCollector(Collector):
             yield _filled(
                 metric, (((stage, p.partition.topic, str(p.partition.partition)), value(p)) for stage, p in places)
             )
+        pace = self._pace()
+        for metric in OF_PACE:
+            yield _filled(metric, [((), _PACE_VALUES[metric.name](pace))] if pace else [])
 
 
 def _filled(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float | None]]) -> Family:

@@ -16,7 +16,7 @@ import dataclasses
 import json
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -24,6 +24,7 @@ from typing import Any, Protocol, Self
 from prometheus_client.exposition import choose_encoder
 
 from consumers.health.collector import LoopCollector
+from consumers.health.pace import Pace
 from consumers.health.pages import JSON, Answer, PageServer
 from consumers.health.status import finite, status_of
 from consumers.monitor import LoopView
@@ -48,18 +49,26 @@ class Viewed(Protocol):
 class HealthServer:
     """Serves from ``with`` to its end; with ``health.port`` none it serves nothing. Raises SettingsError.
 
+    ``pace``: at which the FHIR server is written to, where one is.
     ``until_end``: a loop that has ended has done its part, while another goes on.
     ``port`` and ``url`` are where it listens, and None while it doesn't.
     """
 
     def __init__(
-        self, settings: HealthSettings, loops: Sequence[Viewed], metrics: Metrics, *, until_end: bool = False
+        self,
+        settings: HealthSettings,
+        loops: Sequence[Viewed],
+        metrics: Metrics,
+        *,
+        pace: Callable[[], Pace | None] = lambda: None,
+        until_end: bool = False,
     ) -> None:
         self._settings = settings
         self._until_end = until_end
         self._loops = tuple(loops)
         self._metrics = metrics
-        self._collector = LoopCollector(self._views)
+        self._pace = pace
+        self._collector = LoopCollector(self._views, pace)
         self._stopping = False
         self._server: PageServer | None = None
         self._thread: threading.Thread | None = None
@@ -133,7 +142,8 @@ class HealthServer:
 
     def _status(self, accepted: str) -> Answer:
         del accepted
-        return Answer(HTTPStatus.OK, JSON, status_of(self._views(), self._metrics).model_dump_json().encode())
+        status = status_of(self._views(), self._metrics, self._pace())
+        return Answer(HTTPStatus.OK, JSON, status.model_dump_json().encode())
 
     def _views(self) -> list[LoopView]:
         return [loop.view() for loop in self._loops]

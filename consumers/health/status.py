@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from consumers.health.pace import Pace
 from consumers.monitor import LoopView, Waiting
 from medie_fhir import __version__
-from medie_fhir.metrics import DEAD_LETTERS, ERRORS, MODEL_TOKENS, OUTCOMES, Metric, Metrics
+from medie_fhir.metrics import DEAD_LETTERS, ERRORS, MODEL_TOKENS, OUTCOMES, RESOURCES, Metric, Metrics
 
 __all__ = ["Counted", "LoopStatus", "PartitionStatus", "Status", "finite", "status_of"]
 
@@ -57,7 +58,10 @@ class Counted(BaseModel):
 
 
 class Status(BaseModel):
-    """All that a process tells of itself."""
+    """All that a process tells of itself.
+
+    ``pace``: None where no FHIR server is written to. ``slowed``: in words, where it is not the fastest allowed.
+    """
 
     version: str
     loops: tuple[LoopStatus, ...]
@@ -65,9 +69,12 @@ class Status(BaseModel):
     errors: tuple[Counted, ...]
     dead_letters: tuple[Counted, ...]
     tokens: tuple[Counted, ...]
+    resources: tuple[Counted, ...] = ()
+    pace: Pace | None = None
+    slowed: str | None = None
 
 
-def status_of(views: Iterable[LoopView], metrics: Metrics) -> Status:
+def status_of(views: Iterable[LoopView], metrics: Metrics, pace: Pace | None = None) -> Status:
     """All that these loops and numbers tell."""
     return Status(
         version=__version__,
@@ -76,6 +83,9 @@ def status_of(views: Iterable[LoopView], metrics: Metrics) -> Status:
         errors=_counted(metrics, ERRORS),
         dead_letters=_counted(metrics, DEAD_LETTERS),
         tokens=_counted(metrics, MODEL_TOKENS),
+        resources=_counted(metrics, RESOURCES),
+        pace=pace,
+        slowed=pace.told if pace else None,
     )
 
 

@@ -17,6 +17,8 @@ from medie_fhir.model import DocumentInfo, ExtractionRecord, Outcome, Produced
 class Published:
     outcome: str
     resources: int = 0
+    retracted: int = 0
+    kept: int = 0
 
 
 class IdPipeline:
@@ -36,7 +38,7 @@ class IdPipeline:
         if word == "rejected":
             raise FhirRejected("Mrs. Jones")
         self.published.append(word)
-        return Published(word, 3)
+        return Published(word, 3, 2, 1)
 
 
 class Desk:
@@ -63,6 +65,7 @@ async def test_a_published_record_is_told_with_what_it_did(outcome, verdict):
     await desk.handle(outcome.encode())
     [told] = desk.outcomes
     assert (told.document, told.verdict, told.detail, told.stage) == (outcome, verdict, outcome, "publish")
+    assert (told.written, told.retracted, told.kept) == (3, 2, 1)
 
 
 async def test_compactions_tombstones_are_passed_over():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import os
 import signal
 import socket
@@ -17,8 +18,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from consumers.cli.run import _report
 from consumers.kafka_broker import KafkaBroker
+from consumers.outcomes import NoteOutcome, Verdict
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.metrics import RESOURCES, Metrics
 from medie_fhir.model import Json
 
 PATIENCE_S = 120.0
@@ -48,6 +52,22 @@ async def send(broker: KafkaBroker, topic: str) -> None:
     await producer.send(topic, key=b"broken", value=b"not json")
     await producer.flush()
     producer.close()
+
+
+def test_what_was_left_to_someone_else_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    report = _report(metrics)
+    with caplog.at_level(logging.INFO):
+        for kept in (0, 2):
+            document = f"DocumentReference/n{kept}"
+            report.finished(
+                NoteOutcome(document, "t", 0, 7, "publish", Verdict.ACCEPTED, "written", 0.25, written=3, kept=kept)
+            )
+    assert caplog.messages == [
+        "publish accepted DocumentReference/n0 (written) t[0]@7 0.25 s",
+        "publish accepted DocumentReference/n2 (written) kept 2 t[0]@7 0.25 s",
+    ]
+    assert metrics.counted(RESOURCES) == {("written",): 6, ("kept",): 2}
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ import pytest
 from consumers.broker import Broker, Consumer, TopicPartition
 from consumers.cli.status import ask, progress_of
 from consumers.cli.status_views import GroupProgress
-from consumers.health import HealthServer
+from consumers.health import HealthServer, Pace
 from consumers.kafka_broker import KafkaBroker
 from consumers.monitor import LoopView, PartitionView, Waiting
 from medie_fhir.errors import BrokerUnavailable, Policy
@@ -75,8 +75,8 @@ def serve() -> Iterator[Callable[..., str]]:
     """Start a health server over a busy loop; gives its URL."""
     with ExitStack() as stack:
 
-        def start(view: LoopView = VIEW, metrics: Metrics | None = None) -> str:
-            server = HealthServer(HealthSettings(port=0), [Busy(view)], metrics or Metrics())
+        def start(view: LoopView = VIEW, metrics: Metrics | None = None, pace: Pace | None = None) -> str:
+            server = HealthServer(HealthSettings(port=0), [Busy(view)], metrics or Metrics(), pace=lambda: pace)
             return str(stack.enter_context(server).url)
 
         yield start
@@ -106,12 +106,15 @@ def test_a_consumer_is_shown_by_stage_and_partition_with_rates_and_errors(run: R
     metrics = Metrics()
     metrics.error("extract", "ModelUnavailable", Policy.RETRY)
     metrics.outcome("extract", "skipped", "image")
-    told = run(serve(metrics=metrics))
+    metrics.resources(written=5, retracted=0, kept=2)
+    told = run(serve(metrics=metrics, pace=Pace(most=16, limit=2, running=2, waiting=7, paused_s=0)))
     assert (told.returncode, told.stderr) == (0, "")
     assert "notes[3]" in told.stdout
     for shown in ("4228", "running", "model (1 h 2 min)", "1 min 15 s", "paused", "1 extract ModelUnavailable retry"):
         assert shown in told.stdout
     assert "outcomes: 1 extract skipped image" in told.stdout
+    assert "FHIR server: 2 of 16 transactions at once; 2 run, 7 wait" in told.stdout
+    assert "resources: 5 written, 2 kept" in told.stdout
 
 
 def test_json_holds_every_number_and_the_rates(run: Run, serve: Callable[..., str]) -> None:
@@ -121,6 +124,7 @@ def test_json_holds_every_number_and_the_rates(run: Run, serve: Callable[..., st
     (loop,) = consumer["loops"]
     (partition,) = loop["partitions"]
     assert consumer["answered"] is True
+    assert (consumer["pace"], consumer["slowed"]) == (None, None)
     assert loop["finished"] == 220
     assert 5 < loop["per_s"] <= 50  # 50 in a second at least
     assert 0 < partition["per_s"] <= 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from consumers.broker import TopicPartition
-from consumers.health import HealthServer
+from consumers.health import HealthServer, Pace
 from consumers.monitor import LoopView, PartitionView
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import HealthSettings
@@ -73,8 +73,9 @@ def serve(metrics: Metrics) -> Iterator[Callable[..., HealthServer]]:
     """Start a server over loops that show these views; it ends with the test."""
     with ExitStack() as stack:
 
-        def start(*views: LoopView, **settings: Any) -> HealthServer:
+        def start(*views: LoopView, pace: Pace | None = None, **settings: Any) -> HealthServer:
             wanted = HealthSettings(**{"port": 0} | settings)
-            return stack.enter_context(HealthServer(wanted, [Shown(each) for each in views], metrics))
+            loops = [Shown(each) for each in views]
+            return stack.enter_context(HealthServer(wanted, loops, metrics, pace=lambda: pace))
 
         yield start

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
-from consumers.health import HealthServer
+from consumers.health import HealthServer, Pace
 from consumers.monitor import LoopView, Waiting
 from medie_fhir.errors import Policy
-from medie_fhir.metrics import METRICS, OF_PARTITIONS, Metrics
+from medie_fhir.metrics import METRICS, OF_PACE, OF_PARTITIONS, Metrics
 
 Serve = Callable[..., HealthServer]
 PLACE = {"stage": "extract", "topic": "events", "partition": "3"}
@@ -33,7 +33,7 @@ def test_every_metric_of_the_table_is_exposed_with_its_labels_and_no_other(
 ) -> None:
     metrics.outcome("extract", "accepted", "extracted")
     metrics.error("extract", "KeyError", Policy.DEAD_LETTER)
-    read = scraped(serve(replace(view, waiting=(Waiting("model", 3.5),))))
+    read = scraped(serve(replace(view, waiting=(Waiting("model", 3.5),)), pace=Pace(16, 4, 3, 2, 1.5)))
     ours = {name for name in read if name.startswith("medie_") and not name.endswith("_created")}
     expected = {m.name if not m.buckets else f"{m.name}_count" for m in METRICS}
     assert {name for name in ours if not name.endswith(("_bucket", "_sum"))} == expected
@@ -67,6 +67,15 @@ def test_what_is_not_known_yet_has_no_sample(serve: Serve, view: LoopView) -> No
     assert "medie_waiting_seconds" not in read
     assert {m.name for m in OF_PARTITIONS} & set(read) == {"medie_unfinished_records", "medie_watermark_age_seconds"}
     assert read["medie_watermark_age_seconds"] == [(PLACE, 0)]
+
+
+def test_the_pace_is_that_of_the_server_that_is_written_to(serve: Serve, view: LoopView) -> None:
+    read = scraped(serve(view, pace=Pace(most=16, limit=4, running=3, waiting=2, paused_s=1.5)))
+    assert [read[metric.name] for metric in OF_PACE] == [[({}, 4)], [({}, 3)], [({}, 2)], [({}, 1.5)]]
+
+
+def test_where_files_are_written_there_is_no_pace(serve: Serve, view: LoopView) -> None:
+    assert not {metric.name for metric in OF_PACE} & set(scraped(serve(view)))
 
 
 @pytest.mark.parametrize("accept", ["", "text/plain;version=0.0.4", "*/*"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumers.health import Status
+from consumers.health import Pace, Status
 from consumers.health.status import status_of
 from consumers.monitor import LoopView, PartitionView, Waiting
 from medie_fhir.metrics import Metrics
@@ -35,3 +35,19 @@ def test_of_no_loops_only_the_version_is_told() -> None:
     status = status_of([], Metrics())
     assert status.version
     assert (status.loops, status.outcomes, status.dead_letters, status.tokens) == ((), (), (), ())
+    assert (status.resources, status.pace, status.slowed) == ((), None, None)
+
+
+def test_the_pace_is_told_in_numbers_and_where_it_is_slow_in_words_too() -> None:
+    pace = Pace(most=16, limit=4, running=4, waiting=9, paused_s=0)
+    status = status_of([], Metrics(), pace)
+    assert Status.model_validate_json(status.model_dump_json()) == status
+    assert status.pace == pace
+    assert status.slowed == "4 of 16 transactions at once; 4 run, 9 wait"
+
+
+def test_what_became_of_resources_is_told() -> None:
+    metrics = Metrics()
+    metrics.resources(written=3, retracted=0, kept=2)
+    told = {tuple(counted.labels.values()): counted.count for counted in status_of([], metrics).resources}
+    assert told == {("written",): 3, ("kept",): 2}
