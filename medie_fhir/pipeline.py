@@ -41,7 +41,7 @@ from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
-    BASE,
+    FACTS,
     SourceDocuments,
     Standing,
     Unmarked,
@@ -66,7 +66,6 @@ from medie_fhir.transaction import (
 
 __all__ = ["Options", "Pipeline", "Published"]
 
-_FACTS = f"{BASE}/fact"
 _READS_AT_ONCE = 8
 _TARGETS_AT_ONCE = 30  # of one search: a URL of 2,000 characters goes through every proxy
 _DESCRIBED_FOR = timedelta(minutes=5)
@@ -214,7 +213,7 @@ class Pipeline:
         with self.telemetry.station("coding"):
             facts = self.coded(record)
         with self.telemetry.station("mapping"):
-            return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=_FACTS)
+            return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=FACTS)
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
         """What a first publishing of the record would post, with the Device; or None where the record says nothing."""

@@ -8,7 +8,7 @@ from medie_fhir.transaction.bundle import (
     guarded,
     transaction,
 )
-from medie_fhir.transaction.identity import BASE, document_id
+from medie_fhir.transaction.identity import BASE, FACTS, document_id
 from medie_fhir.transaction.known import identifier_token, named_by
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
@@ -19,6 +19,7 @@ from medie_fhir.transaction.unmarked import Unmarked
 
 __all__ = [
     "BASE",
+    "FACTS",
     "DocumentMode",
     "Reviewed",
     "SourceDocuments",

@@ -12,10 +12,13 @@ import uuid
 
 from medie_fhir.model import DocumentInfo
 
-__all__ = ["BASE", "device_id", "document_id", "fact_id", "patient_id", "provenance_id"]
+__all__ = ["BASE", "FACTS", "device_id", "document_id", "fact_id", "patient_id", "provenance_id"]
 
 BASE = "https://medie-fhir.github.io/fhir"
 """The root of the project's own identifier systems. Ids hang on it: it never changes."""
+
+FACTS = f"{BASE}/fact"
+"""The identifier system of all that facts become: an identifier of it holds the resource's own id."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, BASE)
 

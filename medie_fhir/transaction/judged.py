@@ -2,7 +2,7 @@
 
 Four signs, each enough: the status says so; the content is not what its stamp says; ``meta.source`` is not the one that
 we write; a Provenance that is not ours names it, recorded after ours. What an older release wrote has no stamp, and is
-judged by the other three.
+judged by the other three; but what has not even our identifier of the fact, someone else has written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from medie_fhir.model import DocumentInfo, Json
-from medie_fhir.transaction.identity import document_id
+from medie_fhir.transaction.identity import FACTS, document_id
 from medie_fhir.transaction.stamp import is_as_written, relative
 from medie_fhir.transaction.standing import Standing, place, version_of
 
@@ -32,7 +32,7 @@ def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]
     def is_judged(resource: Json) -> bool:
         reference, as_written = place(resource), is_as_written(resource)
         if as_written is None:
-            as_written = reference in ours or not decided(resource)
+            as_written = _is_named(resource) and (reference in ours or not decided(resource))
         return not as_written or _is_from_another(resource, sources) or reference in spoken_of
 
     return frozenset(place(r) for r in standing.resources if is_judged(r))
@@ -44,13 +44,21 @@ def decided(resource: Json) -> bool:
     return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
 
 
+def _is_named(resource: Json) -> bool:
+    """Whether it has the identifier that all releases write: a client that saves what it knows alone may drop it."""
+    return any(i.get("system") == FACTS for i in resource.get("identifier", ()))
+
+
 def _is_from_another(resource: Json, sources: Iterable[str]) -> bool:
     """Whether ``meta.source`` names another source; HAPI puts ``#`` and its request's number behind it.
 
-    One that isn't there says nothing, for a server may not keep it.
+    One that isn't there says nothing, for a server may not keep it. A number alone is a client's that gave none, or
+    all that the server keeps: then the stamp tells.
     """
     source: str | None = resource.get("meta", {}).get("source")
-    return source is not None and relative(source.partition("#")[0]) not in sources
+    if source is None or (source.startswith("#") and is_as_written(resource)):
+        return False
+    return relative(source.partition("#")[0]) not in sources
 
 
 def _spoken_of(standing: Standing) -> frozenset[str]:

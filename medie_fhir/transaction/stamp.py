@@ -4,9 +4,10 @@ It stands in an ``identifier`` of the resource, under a system of its own: what 
 of, what a client that reads, changes and writes back carries along, and what every profile leaves open (docs/adr/0008).
 
 A server may say the same in other words, so the digest hangs on none of them: the order of keys and of arrays, meta,
-narrative, identifiers, displays, a Coding's version, absolute or relative references, the spelling of an instant or a
-number, the times of recording and issuing. Of extensions, those that the engine adds (evidence, confidence) are left
-out; for the others there are two digests, with and without, since a server may drop them.
+narrative, identifiers, a display beside what it shows, a Coding's version, absolute or relative references, the
+spelling of an instant or a number, the times of recording and issuing. Of extensions, those that the engine adds
+(evidence, confidence) are left out; for the others there are two digests, with and without, since a server may drop
+them.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _SCHEME = "v1"
 _DIGITS = 32  # of SHA-256, in hexadecimal: edits are found by it, not forgeries
 
 _NOT_CLINICAL = frozenset("id meta implicitRules language text identifier recordedDate issued".split())  # noqa: SIM905 - reads best as words
-_WORDING = frozenset({"display", "fhir_comments"})
-_CODING = frozenset({"system", "code", "version", "userSelected"})
+_COMMENTS = "fhir_comments"
+_CODING = frozenset({"system", "code", "display", "version", "userSelected"})
 _ENGINES = frozenset(
     {
         "http://hl7.org/fhir/StructureDefinition/derivation-reference",
@@ -53,8 +54,11 @@ def stamp_of(resource: Json) -> str:
 
 def is_as_written(resource: Json) -> bool | None:
     """Whether a resource's content is what its stamp says; None where it has no stamp that we can read."""
-    match [i.get("value", "").split(".") for i in resource.get("identifier", ()) if i.get("system") == SYSTEM]:
-        case [[scheme, bare, whole]] if scheme == _SCHEME:
+    stamps = {i.get("value", "") for i in resource.get("identifier", ()) if i.get("system") == SYSTEM}
+    if len(stamps) > 1:
+        return False  # we leave one
+    match "".join(stamps).split("."):
+        case [scheme, bare, whole] if scheme == _SCHEME:
             now_bare, now_whole = _digests(resource)
             were_dropped = now_bare == now_whole  # no extension stands, so none was added
             return now_whole == whole or (were_dropped and now_bare == bare)
@@ -97,7 +101,7 @@ def _canonical(value: Any, *, extensions: bool) -> Any:
 
 
 def _object(value: Json, *, extensions: bool) -> Json:
-    kept = {k: v for k, v in value.items() if k not in _WORDING and (extensions or not _is_extension(k))}
+    kept = {k: v for k, v in value.items() if k != _COMMENTS and (extensions or not _is_extension(k))}
     if "extension" in kept:
         kept["extension"] = [e for e in kept["extension"] if e.get("url") not in _ENGINES]
     if isinstance(reference := kept.get("reference"), str):
@@ -105,7 +109,8 @@ def _object(value: Json, *, extensions: bool) -> Json:
     elif isinstance(kept.get("code"), str) and all(k in _CODING or _is_extension(k) for k in kept):
         kept = {k: v for k, v in kept.items() if k not in ("version", "userSelected")}
     made = {k: _canonical(v, extensions=extensions) for k, v in kept.items()}
-    return {k: v for k, v in made.items() if v is not None}
+    said = {k: v for k, v in made.items() if v is not None}
+    return {k: v for k, v in said.items() if k != "display"} or said  # a display alone is all that is said
 
 
 def _is_extension(key: str) -> bool:

@@ -6,13 +6,18 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
+from medie_fhir.transaction import FACTS, Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
 from medie_fhir.transaction.stamp import is_as_written, stamped
 
 MAPPING = "default@1.0.0#abc"
 COPIED = SourceDocuments()
 STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
-OLD: Json = {"resourceType": "Observation", "id": "old-1", "status": "preliminary"}
+OLD: Json = {
+    "resourceType": "Observation",
+    "id": "old-1",
+    "identifier": [{"system": FACTS, "value": "old-1"}],
+    "status": "preliminary",
+}
 
 
 def put(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.model import DocumentInfo, Json
-from medie_fhir.transaction.identity import document_id
+from medie_fhir.transaction.identity import FACTS, document_id
 from medie_fhir.transaction.judged import decided, judged
 from medie_fhir.transaction.stamp import stamped
 from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, retracted
@@ -19,10 +19,17 @@ CONDITION: Json = {
     "resourceType": "Condition",
     "id": "c",
     "meta": {"source": OURS},
+    "identifier": [{"system": FACTS, "value": "c"}],
     "clinicalStatus": {"coding": [{"code": "active"}]},
     "verificationStatus": {"coding": [{"code": "unconfirmed"}]},
 }
-OBSERVATION: Json = {"resourceType": "Observation", "id": "o", "meta": {"source": OURS}, "status": "preliminary"}
+OBSERVATION: Json = {
+    "resourceType": "Observation",
+    "id": "o",
+    "meta": {"source": OURS},
+    "identifier": [{"system": FACTS, "value": "o"}],
+    "status": "preliminary",
+}
 
 
 def ours(recorded: str = "2026-01-02T00:00:00Z", *targets: str) -> Json:
@@ -66,6 +73,10 @@ def test_content_that_is_not_what_the_stamp_says_is_a_persons() -> None:
     assert found({**stamped(CONDITION), "note": note}, {**OBSERVATION, "note": note}) == {"Condition/c"}
 
 
+def test_what_a_client_has_saved_without_our_identifiers_is_its_own() -> None:
+    assert found({k: v for k, v in stamped(CONDITION).items() if k != "identifier"}) == {"Condition/c"}
+
+
 def test_what_a_person_has_entered_in_error_is_theirs_and_what_we_have_is_ours() -> None:
     by_us = stamped({**OBSERVATION, "status": "entered-in-error"})
     by_them = {**stamped(OBSERVATION), "status": "entered-in-error"}
@@ -82,12 +93,16 @@ def test_what_a_person_has_entered_in_error_is_theirs_and_what_we_have_is_ours()
         ("DocumentReference/d1", False),  # of the settings' other way to refer to the document
         (None, False),
         ("urn:another-client#77", True),
-        ("#77", True),  # HAPI, of a client that gave none
+        ("#77", False),  # HAPI, of a client that gave none, or where it keeps no more
     ],
 )
 def test_another_source_is_another_writer(source: str | None, is_theirs: bool) -> None:
     meta: Json = {"source": source} if source is not None else {}
     assert found(stamped({**CONDITION, "meta": meta})) == ({"Condition/c"} if is_theirs else set())
+
+
+def test_what_was_saved_without_a_source_and_without_our_stamp_is_another_writers() -> None:
+    assert found({**CONDITION, "meta": {"source": "#77"}}) == {"Condition/c"}
 
 
 @pytest.mark.parametrize(
