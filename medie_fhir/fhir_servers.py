@@ -101,6 +101,7 @@ async def _http(settings: Settings, *, target: bool) -> AsyncIterator[FhirHttp]:
         url,
         auth=auth,
         verify=verify,
+        tls="fhir.tls" if target else "fhir.source_tls",
         patience=Patience(timeout=settings.fhir.timeout_seconds, attempts=settings.fhir.attempts),
         allowed_hosts=allowed_hosts(settings),
         max_content_bytes=settings.notes.max_bytes,

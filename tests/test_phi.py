@@ -51,7 +51,7 @@ def hostile(event: Callable[..., bytes]) -> list[bytes | None]:
     patient = {"reference": "Patient/p1", "display": NAME}
     return [
         event(NOTE, "good", subject=patient),
-        event(NOTE, "stranger", subject={"reference": "Patient/stranger-1", "display": NAME}),
+        event(NOTE, "stranger", subject={"reference": f"Patient/{NAME}", "display": NAME}),
         event(NOTE, "garbage", subject=patient) + b" " + NAME.encode(),
         event(f"MODELFAILS {NOTE}", "model-garbage", subject=patient),
         event(NOTE, "no-subject", subject=None, description=TEXT),

@@ -48,7 +48,8 @@ class FhirHttp:
 
     ``headers`` and ``auth`` go to the origin of ``base_url`` and to no other host, also where ``content`` fetches from
     one of ``allowed_hosts`` (``name`` or ``name:port``). What may pass by itself (no connection, a timeout, 5xx, 429)
-    is tried again as ``patience`` says; what lasts is for the caller, by the error's policy.
+    is tried again as ``patience`` says; what lasts is for the caller, by the error's policy. ``tls`` is the name of the
+    settings that ``verify`` comes from, for errors to name.
     """
 
     def __init__(
@@ -62,12 +63,19 @@ class FhirHttp:
         max_content_bytes: int = 20 * 1024 * 1024,
         verify: ssl.SSLContext | bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tls: str = "fhir.tls",
     ) -> None:
         self._base = base_url.rstrip("/")
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._max_content_bytes = max_content_bytes
         self._wire = FhirWire(
-            self._base, headers=headers or {}, auth=auth, patience=patience or Patience(), verify=verify, sleep=sleep
+            self._base,
+            headers=headers or {},
+            auth=auth,
+            patience=patience or Patience(),
+            verify=verify,
+            sleep=sleep,
+            tls=tls,
         )
 
     async def __aenter__(self) -> Self:
@@ -222,6 +230,7 @@ class FhirHttp:
             data=single.data,
             repeatable=single.repeatable,
             needs=single.needs,
+            bundle=single.bundle,
         )
         answer = await self._wire.ask(ask)
         return answered(answer.status, answer.headers, answer.body, single)

@@ -2,8 +2,9 @@
 
 A server's own words never reach an error's message. HAPI quotes the refused value in ``issue.diagnostics`` (``Unknown
 AdministrativeGender code '…'``), which may be PHI. Kept are only the issue's code, HAPI's error number, the element's
-path, and for a missing reference the type and id of its target, each only where it has exactly the expected shape; and
-which entry of our own Bundle it is about, by its place, its type, and the id that we made for it.
+path, and for a missing reference the type of its target, each only where it has exactly the expected shape; and which
+entry of our own Bundle it is about, by its place, its type, and the id that we made for it. Of the target, the id is
+told where we made it; that of a Patient, or of anything else that is not written by us, may be a medical record number.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 
-__all__ = ["entry_name", "outcome_of", "said"]
+__all__ = ["entry_name", "outcome_of", "resource_name", "said"]
 
 _HAPI = re.compile(r"HAPI-\d{4}")
 _ISSUE_CODE = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -29,7 +30,11 @@ _SPECIFIED = re.compile(r"([A-Za-z]+/[A-Za-z0-9\-.]{1,64}) [a-z ]+, specified in
 _PLACE = re.compile(r"(?:[A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?![A-Za-z0-9\-.])")
 _FHIRPATH_ENTRY = re.compile(r"Bundle\.entry\[(\d{1,9})\]")
 _XPATH_ENTRY = re.compile(r"/?(?:f:)?Bundle/(?:f:)?entry\[(\d{1,9})\]")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PART = r"(?:-\d{1,4})?"  # of a fact that became several resources
+_UUID = re.compile(rf"[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}{_PART}")
+_UUID5 = re.compile(rf"[0-9a-f]{{8}}-[0-9a-f]{{4}}-5[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}{_PART}")
+_OF_PEOPLE = frozenset({"Encounter", "Patient", "Person", "Practitioner", "RelatedPerson"})
+_WRITTEN = frozenset({"Condition", "Device", "DocumentReference", "Observation", "Provenance", "Task"})
 _MOST_NAMED = 3
 _MOST_XML = 1_000_000  # characters; an OperationOutcome is a few thousand
 
@@ -80,7 +85,7 @@ def said(outcome: Json | None, bundle: Json | None = None) -> list[str]:
         parts.update(dict.fromkeys(_HAPI.findall(text)))
         for missing in _MISSING.finditer(text):
             if missing[1] in RESOURCE_TYPES:
-                parts[f"missing {missing[1]}/{missing[2]}"] = None
+                parts[f"missing {_target(missing[1], missing[2], bundle or {})}"] = None
         paths = [*_strings(issue.get("expression")), *_strings(issue.get("location"))]
         for path in [_ASIDE.sub("", path) for path in paths]:
             if _PATH.fullmatch(path):
@@ -92,13 +97,29 @@ def said(outcome: Json | None, bundle: Json | None = None) -> list[str]:
 def entry_name(bundle: Json, number: int) -> str:
     """``entry 3, Condition/{uuid}``: an entry's place, counted from 0 as in ``Bundle.entry[3]``, its type and its id.
 
-    An id that is no UUID is not of our making, and left out.
+    See :func:`resource_name`.
     """
-    entry = _objects(bundle.get("entry"))[number]
+    name = resource_name(_objects(bundle.get("entry"))[number])
+    return f"entry {number}, {name}" if name else f"entry {number}"
+
+
+def resource_name(entry: Json) -> str:
+    """``Condition/{uuid}``: type and id of what an entry writes. An id that is not of our making is left out.
+
+    So is a Patient's, which we may make of its identifier alone; an entry of no known type has no name.
+    """
     kind, identity = _identity(entry)
     if kind not in RESOURCE_TYPES:
-        return f"entry {number}"
-    return f"entry {number}, {kind}/{identity}" if _UUID.fullmatch(identity) else f"entry {number}, {kind}"
+        return ""
+    ids = [identity, str(entry.get("fullUrl", "")).rpartition("/")[2].removeprefix("urn:uuid:")]
+    ours = next((id_ for id_ in ids if _UUID.fullmatch(id_)), None)
+    return kind if ours is None or kind in _OF_PEOPLE else f"{kind}/{ours}"
+
+
+def _target(kind: str, identity: str, bundle: Json) -> str:
+    """What may be told of a reference's target: its id only where we have made it."""
+    written = _WRITTEN.union(_identity(entry)[0] for entry in _objects(bundle.get("entry"))) - _OF_PEOPLE
+    return f"{kind}/{identity}" if kind in written and _UUID5.fullmatch(identity) else kind
 
 
 def _named(numbers: list[int], bundle: Json) -> Iterator[str]:

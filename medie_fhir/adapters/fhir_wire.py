@@ -21,11 +21,12 @@ from tenacity import (
 
 from medie_fhir.adapters.content_url import origin
 from medie_fhir.adapters.fhir_answers import error_of, redirected
-from medie_fhir.adapters.fhir_tls import tls_error
+from medie_fhir.adapters.fhir_tls import tls_trouble
 from medie_fhir.errors import (
     ContentTooLarge,
     FhirAnswerInvalid,
     FhirConflict,
+    FhirNotTrusted,
     FhirRejected,
     FhirThrottled,
     FhirUnavailable,
@@ -114,6 +115,7 @@ class FhirWire:
         patience: Patience,
         verify: ssl.SSLContext | bool,
         sleep: Callable[[float], Awaitable[None]],
+        tls: str = "fhir.tls",
     ) -> None:
         self._origin = origin(base_url)
         self._headers = dict(headers)
@@ -121,6 +123,7 @@ class FhirWire:
         self._patience = patience
         self._backoff = wait_random_exponential(multiplier=patience.backoff, max=patience.longest_wait)
         self._sleep = sleep
+        self._tls = tls
         # No proxy or .netrc of the environment: where patients' facts go is said by the settings alone.
         self._client = httpx.AsyncClient(timeout=patience.timeout, verify=verify, trust_env=False)
 
@@ -172,8 +175,8 @@ class FhirWire:
         except httpx.DecodingError:
             raise FhirAnswerInvalid(f"{ask.doing}: the answer is compressed, unasked, and can't be unpacked") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS 1.3's late alerts come as SSLError itself
-            if (untrusted := tls_error(error, ask.doing)) is not None:
-                raise untrusted from None
+            if wrong := tls_trouble(error, self._tls):
+                raise FhirNotTrusted(f"{ask.doing}: {wrong}") from None
             # Its text may hold the URL, and that a patient's identifier: only its kind is told.
             raise FhirUnavailable(f"{ask.doing}: no connection, or a broken one ({type(error).__name__})") from None
         if answer.ok or (ask.content and answer.redirects):

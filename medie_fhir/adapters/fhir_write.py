@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from medie_fhir.adapters.fhir_answers import error_of
+from medie_fhir.adapters.fhir_outcome import resource_name
 from medie_fhir.errors import FhirRejected
-from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
 
@@ -34,7 +34,10 @@ class WritesSingly(FhirServer, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleWrite:
-    """A PUT or POST of one resource. ``repeatable``: sent twice, it leaves what it leaves when sent once."""
+    """A PUT or POST of one resource. ``repeatable``: sent twice, it leaves what it leaves when sent once.
+
+    ``bundle`` holds the entry that it is, so that an error can name it (see ``error_of``).
+    """
 
     method: str
     url: str = field(repr=False)
@@ -43,12 +46,14 @@ class SingleWrite:
     doing: str
     needs: str
     repeatable: bool
+    bundle: Json = field(repr=False)
 
     @classmethod
     def of(cls, entry: Json) -> SingleWrite:
         """The request for an entry; its URL is below the base URL. Raises FhirRejected for what JSON can't hold."""
         asked, resource_type = entry["request"], entry["resource"]["resourceType"]
-        doing = f"writing a {resource_type if resource_type in RESOURCE_TYPES else 'resource'}"
+        name = resource_name(entry)
+        doing = f"writing {name}" if "/" in name else f"writing a {name or 'resource'}"
         try:
             data = json.dumps(entry["resource"], separators=(",", ":"), allow_nan=False).encode()
         except (TypeError, ValueError):
@@ -63,6 +68,7 @@ class SingleWrite:
             doing,
             f"{resource_type}: create and update",
             unguarded and (asked["method"] == "PUT" or bool(asked.get("ifNoneExist"))),
+            {"entry": [entry]},
         )
 
 
@@ -72,7 +78,7 @@ def answered(status: int, headers: Mapping[str, str], body: bytes, write: Single
     ``response.location`` is relative: ``Type/id``.
     """
     if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
-        raise error_of(status, headers, body, write.doing, write.needs)
+        raise error_of(status, headers, body, write.doing, write.needs, bundle=write.bundle)
     response: Json = {"status": f"{status} {HTTPStatus(status).phrase}"}
     place = _PLACE.search(headers.get("location") or headers.get("content-location") or write.url.partition("?")[0])
     if place:

@@ -228,7 +228,7 @@ async def test_an_unknown_search_parameter_is_refused(target: Target, resource_t
 async def test_a_missing_reference_undoes_the_whole_transaction(target: Target) -> None:
     orphan = condition(target, subject=f"Patient/{target.id('missing')}")
 
-    with pytest.raises(FhirRejected, match=f"HAPI-1094; missing Patient/{target.id('missing')}"):
+    with pytest.raises(FhirRejected, match=r"HAPI-1094; missing Patient(?!/)"):
         await target.server.transact(puts([patient(target), orphan]))
 
     assert await target.server.read("Patient", target.id("p")) is None
@@ -779,7 +779,7 @@ async def test_one_entry_alone_is_written_as_in_a_bundle(target: Target) -> None
     assert outcomes({"entry": [created, again, changed]}) == [("201", "1"), ("200", "1"), ("200", "2")]
     with pytest.raises(FhirConflict):
         await target.server.write(entry(patient(target), ifMatch='W/"1"'))
-    with pytest.raises(FhirRejected, match=f"missing Patient/{target.id('missing')}"):
+    with pytest.raises(FhirRejected, match=r"missing Patient(?!/)"):
         await target.server.write(entry(condition(target, subject=f"Patient/{target.id('missing')}")))
 
 

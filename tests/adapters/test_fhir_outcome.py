@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.adapters.fhir_outcome import entry_name, outcome_of, said
+from medie_fhir.adapters.fhir_outcome import entry_name, outcome_of, resource_name, said
 from medie_fhir.model import Json
 
 C1, C2, OBS, PROV = (str(uuid.UUID(int=n)) for n in range(1, 5))
@@ -103,6 +103,37 @@ def test_an_entry_of_no_known_type_is_told_by_its_place_alone() -> None:
     assert entry_name({"entry": [{}]}, 0) == "entry 0"
 
 
+OURS = str(uuid.uuid5(uuid.NAMESPACE_URL, "ours"))
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("Patient/MRN-4711", "missing Patient"),
+        (f"Patient/{OURS}", "missing Patient"),
+        (f"Encounter/{OURS}", "missing Encounter"),
+        ("Observation/4711", "missing Observation"),
+        (f"ServiceRequest/{OURS}", "missing ServiceRequest"),
+        (f"Device/{OURS}", f"missing Device/{OURS}"),
+        (f"Condition/{OURS}-1", f"missing Condition/{OURS}-1"),
+        (f"Procedure/{OURS}", f"missing Procedure/{OURS}"),
+    ],
+)
+def test_the_id_of_what_is_missing_is_told_only_where_we_made_it(target: str, told: str) -> None:
+    refused = issue(f"HAPI-1094: Resource {target} not found, specified in path: Condition.subject")
+    parts = said(refused, {"entry": [put("Procedure", OURS)]})
+    assert [part for part in parts if part.startswith("missing")] == [told]
+
+
+def test_a_resource_is_named_by_the_id_that_we_made() -> None:
+    assert resource_name(put("Condition", f"{OURS}-1")) == f"Condition/{OURS}-1"
+    assert resource_name({**put("Condition", "17"), "fullUrl": f"Condition/{OURS}"}) == f"Condition/{OURS}"
+    assert resource_name({**put("Condition", "17"), "fullUrl": f"urn:uuid:{OURS}"}) == f"Condition/{OURS}"
+    assert resource_name(put("Condition", "MRN-4711")) == "Condition"
+    assert resource_name(put("Patient", OURS)) == "Patient"
+    assert resource_name(put("Vogelsang", OURS)) == ""
+
+
 XML = """<?xml version="1.0"?>
 <OperationOutcome xmlns="http://hl7.org/fhir">
   <text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">Vogelsang</div></text>
@@ -121,7 +152,7 @@ def test_an_outcome_in_xml_is_read_too() -> None:
     assert said(outcome_of(XML.encode()), BUNDLE) == [
         "processing",
         "HAPI-1094",
-        "missing Patient/p9",
+        "missing Patient",
         "at Bundle.entry[2]",
         f"entry 2, Condition/{C2}",
     ]

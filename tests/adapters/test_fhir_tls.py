@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from medie_fhir.adapters.fhir_http import FhirHttp, Patience
-from medie_fhir.adapters.fhir_tls import tls_error
+from medie_fhir.adapters.fhir_tls import tls_trouble
 from medie_fhir.errors import FhirNotTrusted, FhirUnavailable, Policy
 
 METADATA = b'{"resourceType":"CapabilityStatement"}'
@@ -119,6 +119,13 @@ async def test_a_server_that_is_not_trusted_stops_us_and_says_what_to_set(
     assert caught.value.policy is Policy.STOP
 
 
+async def test_the_settings_that_errors_name_are_the_callers(ca: trustme.CA) -> None:
+    with serving(server_side(ca.issue_cert("localhost"))) as port:
+        async with FhirHttp(f"https://localhost:{port}/fhir", tls="fhir.source_tls") as client:
+            with pytest.raises(FhirNotTrusted, match=r"name that CA in fhir\.source_tls\.ca_file$"):
+                await client.capabilities()
+
+
 async def test_an_expired_certificate_is_the_servers_to_mend(ca: trustme.CA) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     expired = server_side(ca.issue_cert("localhost", not_after=yesterday))
@@ -161,4 +168,48 @@ async def test_a_server_that_hangs_up_in_the_handshake_is_only_away() -> None:
 def test_an_error_in_a_circle_has_an_end() -> None:
     error, other = ValueError(), ValueError()
     error.__cause__, other.__cause__ = other, error
-    assert tls_error(error, "testing") is None
+    assert tls_trouble(error, "fhir.tls") is None
+
+
+def refusal(reason: str) -> ssl.SSLError:
+    made = ssl.SSLError(1, f"[SSL: {reason}] s3ntinel (_ssl.c:1)")
+    made.reason = reason
+    return made
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "the server asks for a certificate of ours"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "the server doesn't know the CA of our certificate: see fhir.source_tls."),
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "our certificate has expired"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", "no version of TLS"),
+        ("TLSV1_UNRECOGNIZED_NAME", "the server knows no host of the name"),
+        ("UNSAFE_LEGACY_RENEGOTIATION_DISABLED", "the server's TLS is too old"),
+        ("WRONG_VERSION_NUMBER", "there is no TLS at this address"),
+    ],
+)
+def test_a_reason_is_told_in_words_and_nothing_else_of_it(reason: str, words: str) -> None:
+    told = tls_trouble(refusal(reason), "fhir.source_tls")
+    assert (told or "").startswith(words)
+    assert "s3ntinel" not in str(told)
+
+
+def test_it_is_found_among_the_causes() -> None:
+    outer = OSError("no connection")
+    outer.__cause__ = ValueError("in between")
+    outer.__cause__.__context__ = refusal("SSLV3_ALERT_CERTIFICATE_REVOKED")
+    assert tls_trouble(outer, "fhir.tls") == "our certificate was revoked: see fhir.tls.certificate_file and key_file"
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        OSError("refused"),
+        ssl.SSLEOFError(8, "EOF"),
+        ssl.SSLZeroReturnError(6, "closed"),
+        refusal("TLSV1_ALERT_INTERNAL_ERROR"),
+    ],
+)
+def test_what_may_pass_by_itself_is_no_matter_of_trust(passing: OSError) -> None:
+    assert tls_trouble(passing, "fhir.tls") is None

@@ -8,8 +8,9 @@ import pytest
 
 from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
-from medie_fhir.adapters.fhir_write import SingleWrite, WritesSingly
-from medie_fhir.errors import FhirConflict, FhirRejected
+from medie_fhir.adapters.fhir_twin.exchange import Answer, Request
+from medie_fhir.adapters.fhir_write import SingleWrite, WritesSingly, answered
+from medie_fhir.errors import FhirConflict, FhirRejected, FhirUnfit
 from medie_fhir.model import Json
 
 
@@ -65,6 +66,32 @@ async def test_what_the_server_refuses_and_what_json_can_t_hold_is_rejected(serv
         await server.write(entry("PUT", "Condition/c1", orphan))
     with pytest.raises(FhirRejected, match="not sent"):
         await server.write(entry("PUT", "Patient/p1", {"resourceType": "Patient", "id": "p1", "x": float("nan")}))
+
+
+ID = "6ba7b811-9dad-51d1-80b4-00c04fd430c8"
+
+
+async def test_a_refused_resource_is_named_by_the_id_that_we_made(server: WritesSingly) -> None:
+    orphan = {"resourceType": "Condition", "id": ID, "subject": {"reference": "Patient/MRN-4711"}}
+    with pytest.raises(FhirRejected, match=f"^writing Condition/{ID}: .*missing Patient") as told:
+        await server.write(entry("PUT", f"Condition/{ID}", orphan))
+    assert "4711" not in str(told.value)
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_does_not_write_so_is_unfit_and_the_settings_are_named(status: int) -> None:
+    with pytest.raises(FhirUnfit, match=r"set fhir\.sending and fhir\.identity"):
+        answered(status, {}, b"", SingleWrite.of(entry("PUT", f"Device/{ID}", DEVICE)))
+
+
+async def test_a_server_that_takes_no_conditional_updates_is_unfit_over_http_too() -> None:
+    def refusing(_: Request) -> Answer:
+        return Answer(405)
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=refusing) as served:
+        async with FhirHttp(served.base_url) as http:
+            with pytest.raises(FhirUnfit, match=r"fhir\.identity"):
+                await http.write(entry("PUT", f"Device?{BY_IDENTIFIER}", DEVICE))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from medie_fhir.adapters.fhir_auth.distrust import distrust
+from medie_fhir.adapters.fhir_tls import tls_trouble
 from medie_fhir.errors import FhirAnswerInvalid, FhirError, FhirNotTrusted, FhirThrottled, FhirUnavailable
 
 __all__ = ["Said", "TokenWire"]
@@ -52,8 +52,8 @@ class TokenWire:
         except (httpx.TimeoutException, TimeoutError):
             raise FhirUnavailable(f"{who}: no answer within {_TIMEOUT_S:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            if wrong := distrust(error):
-                raise FhirNotTrusted(f"{who}: {wrong}. Check {self._tls}") from None
+            if wrong := tls_trouble(error, self._tls):
+                raise FhirNotTrusted(f"{who}: {wrong}") from None
             # Its text may quote what was sent: only its kind is told.
             raise FhirUnavailable(f"{who}: no connection, or a broken one ({type(error).__name__})") from None
         if refusal := _refusal(response, who):

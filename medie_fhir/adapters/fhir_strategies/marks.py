@@ -8,6 +8,7 @@ a tag of the same system. A reference to such a resource carries the same identi
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -28,13 +29,15 @@ __all__ = [
     "query",
     "references",
     "told",
+    "urn",
 ]
 
 SYSTEM = f"{BASE}/id"
 
-_UUID5 = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_ID = re.compile(_UUID5)
-_PLACE = re.compile(rf"[A-Z][A-Za-z]+/{_UUID5}")
+_OURS = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?:-[1-9]\d{0,3})?"
+_ID = re.compile(_OURS)
+_UUID_LENGTH = 36
+_PLACE = re.compile(rf"[A-Z][A-Za-z]+/{_OURS}")
 _IDENTIFIED = frozenset(
     """
     AllergyIntolerance BodyStructure CarePlan CareTeam ClinicalImpression Communication Condition Consent Device
@@ -48,13 +51,22 @@ _IDENTIFIED = frozenset(
 
 
 def is_ours(resource_id: str) -> bool:
-    """Whether an id has the form of ours, a UUID of version 5 (see ``transaction.identity``)."""
+    """Whether an id has the form of ours: a UUID of version 5 (see ``transaction.identity``).
+
+    With a number behind it where a fact has become several resources (see ``mapping.render``).
+    """
     return bool(_ID.fullmatch(resource_id))
 
 
 def our_place(reference: str) -> bool:
     """Whether a reference is ``Type/id`` with an id of our form."""
     return bool(_PLACE.fullmatch(reference))
+
+
+def urn(id_: str) -> str:
+    """What the entries of one transaction call a resource of ours that isn't there yet: a number behind is no UUID's."""
+    bare = id_ if len(id_) == _UUID_LENGTH else str(uuid.uuid5(uuid.NAMESPACE_URL, f"{SYSTEM}/{id_}"))
+    return f"urn:uuid:{bare}"
 
 
 def query(resource_type: str, *ids: str) -> dict[str, str]:

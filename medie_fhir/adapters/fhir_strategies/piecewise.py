@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 
 from medie_fhir.adapters.fhir_answers import error_of
+from medie_fhir.adapters.fhir_outcome import resource_name
 from medie_fhir.adapters.fhir_strategies.order import in_steps
 from medie_fhir.adapters.fhir_write import WritesSingly
 from medie_fhir.errors import FhirAnswerInvalid, FhirConflict, FhirThrottled, FhirUnauthorized, FhirUnavailable
@@ -181,11 +181,12 @@ def _failure(answer: Json, entry: Json) -> Exception | None:
     status = str(response.get("status", ""))[:3]
     if status in ("200", "201"):
         return None
-    doing = f"writing a {entry['resource']['resourceType']} in a batch"
+    doing = f"writing {resource_name(entry)} in a batch"
     if not (status.isascii() and status.isdigit()):
         return FhirAnswerInvalid(f"{doing}: the answer has no status")
     body = json.dumps(response.get("outcome") or {}).encode()
-    return error_of(HTTPStatus(int(status)), {}, body, doing, f"{entry['resource']['resourceType']}: create and update")
+    needs = f"{entry['resource']['resourceType']}: create and update"
+    return error_of(int(status), {}, body, doing, needs, bundle={"entry": [entry]})
 
 
 def _versions(entries: Sequence[Json], answers: Mapping[int, Json]) -> dict[str, str | None]:

@@ -62,7 +62,7 @@ async def test_key_and_certificate_may_be_one_file_and_the_key_have_a_password(a
 @pytest.mark.parametrize(
     ("server", "words"),
     [
-        ({"name": "other.example"}, "certificate is not valid for '127.0.0.1'"),
+        ({"name": "other.example"}, "is for another host"),
         ({"not_before": datetime(2020, 1, 1, tzinfo=UTC), "not_after": datetime(2021, 1, 1, tzinfo=UTC)}, "expired"),
     ],
     ids=["wrong host", "expired"],
@@ -70,17 +70,16 @@ async def test_key_and_certificate_may_be_one_file_and_the_key_have_a_password(a
 async def test_a_server_with_the_wrong_certificate_is_not_trusted(authority, proof, server, words):
     with pytest.raises(FhirNotTrusted, match=words) as caught:
         await proof(authority.server(**server), FhirTls(ca_file=authority.file))
-    assert str(caught.value).endswith("Check fhir.tls")
     assert "\n" not in str(caught.value)
 
 
 async def test_a_server_of_another_ca_is_not_trusted(authority, other_authority, proof):
-    with pytest.raises(FhirNotTrusted, match=r"its certificate is not to be trusted: (unable|self-signed)"):
+    with pytest.raises(FhirNotTrusted, match=r"a CA that is not known here: .*fhir\.tls\.ca_file"):
         await proof(other_authority.server(), FhirTls(ca_file=authority.file))
 
 
 async def test_a_ca_that_nobody_knows_is_not_trusted_by_default(authority, proof):
-    with pytest.raises(FhirNotTrusted, match="its certificate is not to be trusted"):
+    with pytest.raises(FhirNotTrusted, match="a CA that is not known here"):
         await proof(authority.server(), FhirTls())
 
 
@@ -93,13 +92,13 @@ async def test_a_server_that_wants_another_client_certificate_is_told_as_such(
     server.minimum_version = server.maximum_version = version
     chain, key = other_authority.files("medie")
     mine = {} if ours == "none" else {"certificate_file": chain, "key_file": key}
-    with pytest.raises(FhirNotTrusted, match="client certificate"):
+    with pytest.raises(FhirNotTrusted, match=r"fhir\.tls\.certificate_file"):
         await proof(server, FhirTls(ca_file=authority.file, **mine))
 
 
 async def test_a_server_that_speaks_no_tls_is_told_as_such(tokens, registered, authority):
     settings = registered(token_url=tokens.url.replace("http://", "https://"))
-    with pytest.raises(FhirNotTrusted, match="speaks no TLS"):
+    with pytest.raises(FhirNotTrusted, match="no TLS at this address"):
         await prove(auth_of(settings, BASE, verify=tls_context(FhirTls(ca_file=authority.file))))
 
 
@@ -124,11 +123,13 @@ async def test_renewed_certificates_are_shown_and_trusted_without_a_restart(
     tokens = tls_tokens(authority.server(wants_client=True))
     auth = auth_of(registered(token_url=tokens.url), BASE, verify=verify)
     tokens.secrets["medie"] = "s3ntinel +&%"
-    with pytest.raises(FhirNotTrusted, match="its certificate"):
+    with pytest.raises(FhirNotTrusted, match="a CA that is not known here"):
         await prove(auth)
     other_authority.renewed("ca.pem", authority.file)
     other_authority.renewed("chain.pem", authority.files("medie")[0])
-    with pytest.raises(FhirNotTrusted, match="client certificate"):  # of two files, one is new
+    with pytest.raises(
+        FhirNotTrusted, match=r"refuses our certificate|the CA of our certificate|asks for a certificate"
+    ):  # of two files, one is new
         await prove(auth)
     other_authority.renewed("key.pem", authority.folder / "key.pem")
     assert await prove(auth)

@@ -18,7 +18,7 @@ from medie_fhir.model import Json
 from medie_fhir.transaction import transaction
 
 IDS = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(4)]
-KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": IDS[2], "Provenance": IDS[3]}
+KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": f"{IDS[1]}-1", "Provenance": IDS[3]}
 ours = st.sampled_from([f"{kind}/{id_}" for kind, id_ in KINDS.items()])
 literal = ours | st.sampled_from(["Patient/1", "http://elsewhere.example/fhir/Condition/1", "#contained"])
 reference = st.builds(

@@ -11,7 +11,7 @@ from medie_fhir.adapters.fhir_strategies import marks
 from medie_fhir.model import Json
 
 IDS = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(4)]
-KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": IDS[2], "Provenance": IDS[3]}
+KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": f"{IDS[1]}-1", "Provenance": IDS[3]}
 ours = st.sampled_from([f"{kind}/{id_}" for kind, id_ in KINDS.items()])
 literal = ours | st.sampled_from(["Patient/1", "http://elsewhere.example/fhir/Condition/1", "#contained"])
 reference = st.builds(
@@ -55,8 +55,17 @@ def test_only_ids_of_our_form_are_ours() -> None:
     assert marks.is_ours(IDS[0])
     assert not marks.is_ours(str(uuid.uuid4()))
     assert not marks.is_ours("17")
+    assert marks.is_ours(f"{IDS[0]}-12")
+    assert not any(marks.is_ours(IDS[0] + end) for end in ("-", "-0", "-x", "-1-1", "1"))
     assert marks.our_place(f"Condition/{IDS[0]}")
     assert not marks.our_place(f"http://elsewhere.example/Condition/{IDS[0]}")
+
+
+def test_a_resource_and_the_further_ones_of_its_fact_have_names_of_their_own() -> None:
+    names = [marks.urn(id_) for id_ in (IDS[0], f"{IDS[0]}-1", f"{IDS[0]}-2", f"{IDS[1]}-1")]
+    assert names[0] == f"urn:uuid:{IDS[0]}"
+    assert len(set(names)) == 4
+    assert all(str(uuid.UUID(name.removeprefix("urn:uuid:"))) == name.removeprefix("urn:uuid:") for name in names)
 
 
 def test_a_type_without_identifiers_is_found_by_its_tag() -> None:
