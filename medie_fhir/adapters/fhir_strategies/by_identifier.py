@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from medie_fhir.adapters.fhir_strategies import marks
 from medie_fhir.adapters.fhir_strategies.known_places import KnownPlaces
 from medie_fhir.adapters.fhir_write import WritesSingly
-from medie_fhir.errors import FhirConflict, FhirRejected
+from medie_fhir.errors import FhirConflict, FhirRejected, FhirUnfit
 from medie_fhir.fhir_names import place
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
@@ -19,7 +19,9 @@ __all__ = ["ByIdentifier"]
 _AT_ONCE = 8
 _IDS_OF_A_SEARCH = 15  # a URL of 2,000 characters goes through every proxy
 _PLACE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
-_SEEN_IN_URLS = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[^/]+)?$")
+# At the end alone: a base URL may hold what looks like a place, such as /FHIR/R4.
+_IN_URL = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?$")
+_NOBODYS = "5f0d4f3e-0000-5000-8000-000000000000"  # no name gives it: nothing is ever marked with it
 # Read by others' ids in every resource, and hardly ever ours: not worth a question each, nor the right to ask it.
 _SELDOM_OURS = frozenset(
     "CareTeam Encounter Group Location Organization Patient Practitioner PractitionerRole RelatedPerson".split()  # noqa: SIM905 - reads best as words
@@ -33,6 +35,8 @@ class ByIdentifier:
     translated. ``conditional_update``: the server finds the resource by itself, in one request; else it is searched for
     before. ``conditional_create``: what is created is created once, though two may race for it.
 
+    Raises FhirUnfit, too, where the server overlooks the search for the mark.
+
     An id of our form that no resource is marked with is taken for the server's own. Where several resources carry one
     mark, two writers have raced: that is FhirRejected, but for Devices, of which all are equal and the first is taken.
     """
@@ -42,6 +46,7 @@ class ByIdentifier:
         self._conditional_update = conditional_update
         self._conditional_create = conditional_create
         self._known = KnownPlaces()
+        self._searchable: set[str] = set()  # types of which it is known that the server looks for our mark
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def capabilities(self) -> Json:
@@ -76,7 +81,7 @@ class ByIdentifier:
     async def transact(self, bundle: Json) -> Json:
         """Post a transaction, or a batch; the answer names places by our ids. Raises FhirConflict, FhirRejected.
 
-        In a transaction, what the server doesn't hold yet is referred to by its ``fullUrl``, a ``urn:uuid:`` of our id.
+        In a transaction, what the server doesn't hold yet is referred to by its ``fullUrl``, a ``urn:uuid:``.
         """
         entries: list[Json] = bundle.get("entry", [])
         sent = await self._outgoing(entries, joined=bundle.get("type") == "transaction")
@@ -87,6 +92,8 @@ class ByIdentifier:
     async def write(self, entry: Json) -> Json:
         """Put one entry by itself; the answer names its place by our id. Raises FhirConflict, FhirRejected."""
         (sent,) = await self._outgoing([entry], joined=False)
+        if target := _target(entry):
+            sent = {**sent, "fullUrl": target}  # not sent: for errors to name it by
         return self._answered(entry, sent, await self._server.write(sent))
 
     # --- to the server -----------------------------------------------------------------------------------------------
@@ -94,6 +101,7 @@ class ByIdentifier:
     async def _outgoing(self, entries: Sequence[Json], *, joined: bool) -> list[Json]:
         """The entries as the server takes them. ``joined``: they may refer to each other before they are written."""
         ours = [_target(entry) for entry in entries]
+        await self._prove_search({target.partition("/")[0] for target in ours if target})
         looked_for = [
             target
             for target, entry in zip(ours, entries, strict=True)
@@ -103,7 +111,7 @@ class ByIdentifier:
         places = {place: f"{place.partition('/')[0]}/{found['id']}" for place, found in standing.items()}
         if joined:
             new = (target for target in ours if target and target not in places)
-            places |= {target: f"urn:uuid:{target.partition('/')[2]}" for target in new}
+            places |= {target: marks.urn(target.partition("/")[2]) for target in new}
         mentioned = {r["reference"] for entry in entries for r in marks.literals(entry.get("resource"))}
         places |= await self._places({m for m in mentioned if marks.our_place(m)}.difference(places))
 
@@ -138,7 +146,7 @@ class ByIdentifier:
             asked = {"method": "POST", "url": resource_type}
             if self._conditional_create:
                 asked["ifNoneExist"] = condition
-        return {"fullUrl": f"urn:uuid:{id_}", "resource": resource, "request": asked}
+        return {"fullUrl": marks.urn(id_), "resource": resource, "request": asked}
 
     def _answered(self, entry: Json, sent: Json, answer: Json) -> Json:
         """The answer with our place in it; the server's is remembered. Raises FhirConflict where another was faster."""
@@ -147,10 +155,12 @@ class ByIdentifier:
         if target is None or not status.startswith("2"):
             return answer
         asked = sent["request"]
-        if asked.get("ifNoneExist") and entry["request"].get("ifMatch") and not status.startswith("201"):
-            raise FhirConflict(f"writing a {target.partition('/')[0]}: another has created it meanwhile")
-        found = _PLACE.search(str(response.get("location", ""))) or _PLACE.fullmatch(asked["url"])
-        if found is None:
+        kind = target.partition("/")[0]
+        if asked.get("ifNoneExist") and kind != "Device" and not status.startswith("201"):
+            # The server has kept what it found, and not written ours.
+            raise FhirConflict(f"writing a {kind}: another has created it meanwhile")
+        found = _IN_URL.search(str(response.get("location", ""))) or _PLACE.fullmatch(asked["url"])
+        if found is None or found[1] != kind:
             return answer
         self._known.learn(target, f"{found[1]}/{found[2]}")
         return {**answer, "response": {**response, "location": target + _version_in(response.get("location", ""))}}
@@ -173,7 +183,7 @@ class ByIdentifier:
         literal, id_ = reference["reference"], marks.mentioned(reference)
         ours = self._known.ours(literal.partition("/_history/")[0])
         rest = {name: value for name, value in reference.items() if name != "identifier"} if id_ else reference
-        found = _SEEN_IN_URLS.search(literal)
+        found = _IN_URL.search(literal)
         if id_ is not None and found and not self._leads_elsewhere(literal, f"{found[1]}/{id_}"):
             ours = f"{found[1]}/{id_}"
         return rest if ours is None else {**rest, "reference": ours}
@@ -201,6 +211,21 @@ class ByIdentifier:
         self._known.learn(None if id_ is None else f"{kind}/{id_}", f"{kind}/{resource['id']}")
 
     # --- what the server has -----------------------------------------------------------------------------------------
+
+    async def _prove_search(self, types: set[str]) -> None:
+        """Ask once, before a type's first writing, whether the server looks for our mark, or overlooks it.
+
+        A parameter that it doesn't know it may ignore (FHIR R4, search, §3.1.1.2). A conditional update would then find
+        whatever there is, and write ours over a stranger's. Raises FhirUnfit.
+        """
+        for kind in sorted(types - self._searchable):
+            if await self._server.search(kind, marks.query(kind, _NOBODYS)):
+                (parameter,) = marks.query(kind)
+                raise FhirUnfit(
+                    f"the FHIR server overlooks the search parameter {parameter} of {kind}, by which ours is told from"
+                    " others': enable it there"
+                )
+            self._searchable.add(kind)
 
     async def _of_ours(self, resource_type: str, resource_id: str) -> Json | None:
         """The server's resource of an id of ours; None for an id of another form, and where none is marked with it."""
@@ -247,9 +272,19 @@ class ByIdentifier:
                     f"several of the server's resources are {resource_type}/{id_}: two have created it at once; set all"
                     " but one to entered-in-error and take the identifier or tag of medie-fhir off them"
                 )
+        for id_ in ids:  # an index may lag behind what was written a moment ago
+            target = f"{resource_type}/{id_}"
+            if target not in found and (written := await self._written(target)) is not None:
+                found[target] = written
         for target, match in found.items():
             self._known.learn(target, f"{resource_type}/{match['id']}")
         return found
+
+    async def _written(self, target: str) -> Json | None:
+        """A resource of ours where it was last seen, if it is there and still ours."""
+        theirs = self._known.theirs(target)
+        found = None if theirs is None else await self._server.read(*theirs.split("/"))
+        return found if found is not None and marks.mark_of(found) == target.partition("/")[2] else None
 
 
 def _target(entry: Json) -> str | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from medie_fhir.adapters.fhir_strategies import marks
 from medie_fhir.adapters.fhir_strategies.by_identifier import ByIdentifier
 from medie_fhir.adapters.fhir_twin import FhirTwin, Profile
-from medie_fhir.errors import FhirRejected
+from medie_fhir.errors import FhirConflict, FhirRejected, FhirUnfit
 from medie_fhir.model import Json
 from medie_fhir.transaction import transaction
 
@@ -225,3 +225,88 @@ async def test_a_server_that_was_emptied_gets_a_new_one_and_is_referred_to_there
     (condition,) = restored.now.current("Condition")
     (stored,) = restored.now.current("Observation")
     assert stored["focus"][0]["reference"] == f"Condition/{condition['id']}"
+
+
+class Passing:
+    """A twin with something about it changed."""
+
+    def __init__(self, twin: FhirTwin) -> None:
+        self.twin = twin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.twin, name)
+
+
+async def test_a_base_url_that_looks_like_a_place_is_none() -> None:
+    class Absolute(Passing):
+        async def transact(self, bundle: Json) -> Json:
+            answer = await self.twin.transact(bundle)
+            for entry in answer["entry"]:
+                told = entry["response"]["location"]
+                entry["response"]["location"] = f"https://ehr.example/api/FHIR/R4/{told}"
+            return answer
+
+    twin = FhirTwin(profile=Profile(update_as_create=False))
+    server = ByIdentifier(Absolute(twin), conditional_update=True, conditional_create=True)  # type: ignore[arg-type]
+    await server.transact(transaction([DEVICE]))
+    observation = {"resourceType": "Observation", "id": IDS[2], "device": {"reference": f"Device/{IDS[0]}"}}
+    await server.transact(transaction([observation]))
+    (device,), (stored,) = twin.current("Device"), twin.current("Observation")
+    assert stored["device"]["reference"] == f"Device/{device['id']}"
+
+
+@pytest.mark.parametrize("conditional_update", [True, False])
+async def test_a_server_that_overlooks_the_search_for_our_mark_is_unfit_before_anything_is_written(
+    conditional_update: bool,
+) -> None:
+    class GivesAll(Passing):
+        async def search(self, resource_type: str, params: Any) -> list[Json]:
+            del params
+            return self.twin.current(resource_type)
+
+    twin = await with_patient()
+    stranger = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
+    await twin.write({"resource": stranger, "request": {"method": "POST", "url": "Condition"}})
+    versions = twin.count_versions()
+    server = ByIdentifier(GivesAll(twin), conditional_update=conditional_update, conditional_create=True)  # type: ignore[arg-type]
+    with pytest.raises(FhirUnfit, match="identifier of Condition"):
+        await server.transact(transaction([CONDITION]))
+    assert twin.count_versions() == versions
+
+
+async def test_what_was_just_written_is_found_though_the_index_lags_behind() -> None:
+    class Lagging(Passing):
+        async def search(self, resource_type: str, params: Any) -> list[Json]:
+            del resource_type, params
+            return []
+
+    twin = await with_patient(conditional_create=False)
+    server = searching(Lagging(twin))  # type: ignore[arg-type]
+    await server.transact(transaction([CONDITION]))
+    await server.transact(transaction([{**CONDITION, "code": {"text": "new"}}]))
+    assert [c.get("code") for c in twin.current("Condition")] == [{"text": "new"}]
+
+
+async def test_of_two_that_create_a_fact_at_once_the_second_hears_that_its_own_was_not_written() -> None:
+    both_have_looked = asyncio.Barrier(2)
+
+    class Racing(Passing):
+        async def search(self, resource_type: str, params: Any) -> list[Json]:
+            found = await self.twin.search(resource_type, params)
+            if IDS[1] in params["identifier"]:
+                await both_have_looked.wait()
+            return found
+
+    twin = await with_patient()
+    racers = [
+        ByIdentifier(Racing(twin), conditional_update=False, conditional_create=True)  # type: ignore[arg-type]
+        for _ in range(2)
+    ]
+    versions = [{**CONDITION, "code": {"text": text}} for text in ("one", "two")]
+    ended = await asyncio.gather(
+        *(racer.transact(transaction([v])) for racer, v in zip(racers, versions, strict=True)), return_exceptions=True
+    )
+    assert [type(e) for e in ended if isinstance(e, Exception)] == [FhirConflict]
+    (stored,) = twin.current("Condition")
+    written = [v["code"] for v, e in zip(versions, ended, strict=True) if not isinstance(e, Exception)]
+    assert [stored["code"]] == written
