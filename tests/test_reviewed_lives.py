@@ -194,6 +194,38 @@ async def test_what_an_older_release_wrote_without_a_stamp_is_updated_and_then_h
     assert twin.current("Condition")[0]["identifier"] == before["identifier"]
 
 
+async def test_a_merge_that_rewrites_whose_all_is_has_edited_nothing(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    """As ``$merge`` of the retired p1 into p2 does: every reference to the one is then to the other."""
+    of(pipeline, "flag")
+    await through(pipeline, event(LUNG, version="1"))
+    survivor = {"reference": "Patient/p2"}
+    retired = {"link": [{"type": "replaced-by", "other": survivor}], "active": False}
+    patients = [{"resourceType": "Patient", "id": "p2"}, {"resourceType": "Patient", "id": "p1", **retired}]
+    await twin.transact(transaction(patients))
+    for resource in [*facts(twin), *twin.current("DocumentReference")]:
+        await edited(twin, place(resource), lambda r, _: {**r, "subject": survivor})
+    theirs = await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    assert await through(pipeline, event(LUNG, version="1")) == Published("written", 1, 0, 1)
+    assert reasons(twin) == []
+    assert (await through(pipeline, event(LUNG, version="2", status="entered-in-error", subject=None))).retracted == 1
+    assert twin.current("Condition") == [theirs]
+
+
+async def test_what_a_person_changed_for_a_patient_whose_note_it_never_was_is_shown_to_them(
+    pipeline: Pipeline, twin: FhirTwin, event: Event
+) -> None:
+    of(pipeline, "flag")
+    await twin.transact(transaction([{"resourceType": "Patient", "id": "p2"}]))
+    await through(pipeline, event(LUNG, version="1"))
+    theirs = await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    await through(pipeline, event(LUNG, version="2", subject={"reference": "Patient/p2"}))
+    assert twin.current("Condition") == [theirs]
+    assert twin.current("Observation")[0]["subject"] == {"reference": "Patient/p2"}
+    assert reasons(twin) == ["note-of-another-patient"]
+
+
 async def test_a_persons_progress_on_a_task_stands(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
     of(pipeline, "flag")
     await through(pipeline, event(LUNG, version="1"))

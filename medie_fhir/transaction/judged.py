@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from medie_fhir.model import DocumentInfo, Json
 from medie_fhir.transaction.identity import FACTS, document_id
-from medie_fhir.transaction.stamp import is_as_written, relative
+from medie_fhir.transaction.stamp import is_as_written, relative, subject_of
 from medie_fhir.transaction.standing import Standing, place, version_of
 
 __all__ = ["decided", "judged"]
@@ -24,15 +24,17 @@ def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]
     """The references of what stands for the document and is another's by now; ``resources``: what is to be written.
 
     A status that the mapping itself writes says nothing, and neither does one that is part of what a stamp vouches for.
+    Nor does another subject, where it is the note's by now: so a merge of patients leaves what it rewrites.
     """
+    whose = {subject_of({"subject": document.subject}), subject_of(standing.document or {})} - {None}
     sources = {f"DocumentReference/{document_id(document)}", document.reference}
     spoken_of = _spoken_of(standing)
     ours = {place(r) for r in resources if decided(r)}
 
     def is_judged(resource: Json) -> bool:
-        reference, as_written = place(resource), is_as_written(resource)
+        reference, as_written = place(resource), is_as_written(resource, whose)
         if as_written is None:
-            as_written = _is_named(resource) and (reference in ours or not decided(resource))
+            as_written = _is_signed(resource) and (reference in ours or not decided(resource))
         return not as_written or _is_from_another(resource, sources) or reference in spoken_of
 
     return frozenset(place(r) for r in standing.resources if is_judged(r))
@@ -44,21 +46,22 @@ def decided(resource: Json) -> bool:
     return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
 
 
-def _is_named(resource: Json) -> bool:
-    """Whether it has the identifier that all releases write: a client that saves what it knows alone may drop it."""
-    return any(i.get("system") == FACTS for i in resource.get("identifier", ()))
+def _is_signed(resource: Json) -> bool:
+    """Whether it has what all releases write: the fact's identifier, and a source before the number of HAPI's request.
+
+    A client that saves what it knows alone drops either.
+    """
+    is_named = any(i.get("system") == FACTS for i in resource.get("identifier", ()))
+    return is_named and not str(resource.get("meta", {}).get("source", "")).startswith("#")
 
 
 def _is_from_another(resource: Json, sources: Iterable[str]) -> bool:
     """Whether ``meta.source`` names another source; HAPI puts ``#`` and its request's number behind it.
 
-    One that isn't there says nothing, for a server may not keep it. A number alone is a client's that gave none, or
-    all that the server keeps: then the stamp tells.
+    One that isn't there says nothing, for a server may not keep it, or keep the number alone.
     """
-    source: str | None = resource.get("meta", {}).get("source")
-    if source is None or (source.startswith("#") and is_as_written(resource)):
-        return False
-    return relative(source.partition("#")[0]) not in sources
+    source = str(resource.get("meta", {}).get("source") or "").partition("#")[0]
+    return bool(source) and relative(source) not in sources
 
 
 def _spoken_of(standing: Standing) -> frozenset[str]:

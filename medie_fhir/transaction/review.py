@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from medie_fhir.model import ExtractionRecord, Json
 from medie_fhir.transaction.identity import BASE, task_id
-from medie_fhir.transaction.stamp import SYSTEM, stamp_of
+from medie_fhir.transaction.stamp import SYSTEM, stamp_of, subject_of
 from medie_fhir.transaction.standing import Standing, is_in_error, place
 
 __all__ = ["REASONS", "review_tasks", "tasks", "without"]
@@ -14,6 +14,7 @@ __all__ = ["REASONS", "review_tasks", "tasks", "without"]
 _CODES = f"{BASE}/task"
 REASONS = {
     "read-differently": "The note is read differently now",
+    "note-of-another-patient": "The note is another patient's now, and this stayed where it was",
     "no-longer-read": "The note no longer says it, or it is no longer read in it",
     "note-entered-in-error": "The note was entered in error",
     "note-superseded": "The note was superseded",
@@ -31,7 +32,7 @@ def review_tasks(
     A note that says what it said asks for nothing: the stamp, which an edit leaves behind, tells what that was. One
     cause makes one Task, however often it comes; ``recorded`` is the time of the work.
     """
-    new = {place(r): stamp_of(r) for r in resources}
+    new = {place(r): (stamp_of(r), subject_of(r)) for r in resources}
     made = []
     for resource in standing.resources:
         reference, before = place(resource), _stamp(resource)
@@ -40,8 +41,8 @@ def review_tasks(
         if reference not in new:
             why = f"note-{record.reason.value}" if record.reason else "no-longer-read"
             made.append(_task(record, resource, recorded, why))
-        elif before is not None and before != new[reference]:
-            made.append(_task(record, resource, recorded, "read-differently", new[reference]))
+        elif before is not None and (why := _changed(before, resource, *new[reference])):
+            made.append(_task(record, resource, recorded, why, new[reference][0]))
     return made
 
 
@@ -58,6 +59,14 @@ def without(bundle: Json, references: Iterable[str]) -> Json:
 
 def _stamp(resource: Json) -> str | None:
     return next((i.get("value") for i in resource.get("identifier", ()) if i.get("system") == SYSTEM), None)
+
+
+def _changed(before: str, standing: Json, now: str, whose: str | None) -> str | None:
+    """In what a note differs that is read as ``now`` and was as ``before``; a merge of patients is no difference."""
+    (content_before, _, whose_before), (content, _, whose_now) = before.rpartition("."), now.rpartition(".")
+    if whose_before != whose_now and whose != subject_of(standing):
+        return "note-of-another-patient"
+    return None if content_before == content else "read-differently"
 
 
 def _task(record: ExtractionRecord, focus: Json, recorded: str, why: str, *more: str) -> Json:

@@ -7,7 +7,7 @@ A server may say the same in other words, so the digest hangs on none of them: t
 narrative, identifiers, a display beside what it shows, a Coding's version, absolute or relative references, the
 spelling of an instant or a number, the times of recording and issuing. Of extensions, those that the engine adds
 (evidence, confidence) are left out; for the others there are two digests, with and without, since a server may drop
-them.
+them. Whose it is has a digest of its own: a server that merges two patients rewrites all that was the retired one's.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 from medie_fhir.model import Json
 from medie_fhir.transaction.identity import BASE
 
-__all__ = ["SYSTEM", "is_as_written", "relative", "stamp_of", "stamped"]
+__all__ = ["SYSTEM", "is_as_written", "relative", "stamp_of", "stamped", "subject_of"]
 
 SYSTEM = f"{BASE}/content"
 _SCHEME = "v1"
@@ -29,6 +30,7 @@ _SCHEME = "v1"
 _DIGITS = 32  # of SHA-256, in hexadecimal: edits are found by it, not forgeries
 
 _NOT_CLINICAL = frozenset("id meta implicitRules language text identifier recordedDate issued".split())  # noqa: SIM905 - reads best as words
+_WHOSE = frozenset({"subject", "patient"})
 _COMMENTS = "fhir_comments"
 _CODING = frozenset({"system", "code", "display", "version", "userSelected"})
 _ENGINES = frozenset(
@@ -48,21 +50,31 @@ def stamped(resource: Json) -> Json:
 
 
 def stamp_of(resource: Json) -> str:
-    """The stamp of a resource's content as it is: scheme, digest without extensions, digest with them."""
+    """The stamp of a resource's content as it is: scheme, digest without extensions, with them, of whose it is."""
     return ".".join((_SCHEME, *_digests(resource)))
 
 
-def is_as_written(resource: Json) -> bool | None:
-    """Whether a resource's content is what its stamp says; None where it has no stamp that we can read."""
+def is_as_written(resource: Json, whose: Collection[str] = ()) -> bool | None:
+    """Whether a resource's content is what its stamp says; None where it has no stamp that we can read.
+
+    ``whose``: references of subjects that it may have come to be of since.
+    """
     stamps = {i.get("value", "") for i in resource.get("identifier", ()) if i.get("system") == SYSTEM}
     if len(stamps) > 1:
         return False  # we leave one
     match "".join(stamps).split("."):
-        case [scheme, bare, whole] if scheme == _SCHEME:
-            now_bare, now_whole = _digests(resource)
+        case [scheme, bare, whole, subject] if scheme == _SCHEME:
+            now_bare, now_whole, now_subject = _digests(resource)
             were_dropped = now_bare == now_whole  # no extension stands, so none was added
-            return now_whole == whole or (were_dropped and now_bare == bare)
+            is_same = now_whole == whole or (were_dropped and now_bare == bare)
+            return is_same and (now_subject == subject or subject_of(resource) in whose)
     return None
+
+
+def subject_of(resource: Json) -> str | None:
+    """The literal reference, ``Type/id`` where it can be, to whom a resource is about."""
+    subject = resource.get("subject") or resource.get("patient") or {}
+    return relative(subject["reference"]) if subject.get("reference") else None
 
 
 def relative(reference: str) -> str:
@@ -71,13 +83,14 @@ def relative(reference: str) -> str:
     return found[1] if found else reference
 
 
-def _digests(resource: Json) -> tuple[str, str]:
-    content = {k: v for k, v in resource.items() if k.removeprefix("_") not in _NOT_CLINICAL}
-    bare, whole = (_text(_canonical(content, extensions=kept)) for kept in (False, True))
-    return _digest(bare), _digest(whole)
+def _digests(resource: Json) -> tuple[str, str, str]:
+    whose = {k: v for k, v in resource.items() if k in _WHOSE}
+    content = {k: v for k, v in resource.items() if k not in _WHOSE and k.removeprefix("_") not in _NOT_CLINICAL}
+    return _digest(content, extensions=False), _digest(content, extensions=True), _digest(whose, extensions=False)
 
 
-def _digest(text: str) -> str:
+def _digest(content: Json, *, extensions: bool) -> str:
+    text = _text(_canonical(content, extensions=extensions))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 

@@ -73,6 +73,15 @@ def test_content_that_is_not_what_the_stamp_says_is_a_persons() -> None:
     assert found({**stamped(CONDITION), "note": note}, {**OBSERVATION, "note": note}) == {"Condition/c"}
 
 
+def test_a_subject_that_the_note_has_too_by_now_is_a_merge_and_any_other_a_persons() -> None:
+    moved = {**stamped({**CONDITION, "subject": {"reference": "Patient/p1"}}), "subject": {"reference": "Patient/p2"}}
+    copy = {"resourceType": "DocumentReference", "subject": {"reference": "Patient/p2"}}
+    of_p2 = DOCUMENT.model_copy(update={"subject": {"reference": "Patient/p2"}})
+    assert judged(Standing(None, (ours(),), (moved,)), of_p2, ()) == frozenset()
+    assert judged(Standing(copy, (ours(),), (moved,)), DOCUMENT, ()) == frozenset()
+    assert judged(Standing(None, (ours(),), (moved,)), DOCUMENT, ()) == {"Condition/c"}
+
+
 def test_what_a_client_has_saved_without_our_identifiers_is_its_own() -> None:
     assert found({k: v for k, v in stamped(CONDITION).items() if k != "identifier"}) == {"Condition/c"}
 

@@ -44,6 +44,13 @@ def test_a_note_that_is_read_differently_is_told_once_for_each_reading(make_reco
     assert first[0]["id"] != other[0]["id"]
 
 
+def test_a_note_that_is_another_patients_by_now_is_told_and_a_merge_is_not(make_record: Any) -> None:
+    moved = {**FACT, "subject": {"reference": "Patient/p2"}}
+    assert reasons(asked(make_record("2"), [moved])) == ["note-of-another-patient"]
+    assert asked(make_record("2"), [moved], {**JUDGED, "subject": moved["subject"]}) == []
+    assert asked(make_record("2"), [FACT], {k: v for k, v in JUDGED.items() if k != "subject"}) == []
+
+
 def test_what_the_note_no_longer_says_is_told(make_record: Any) -> None:
     assert reasons(asked(make_record("2"), [])) == ["no-longer-read"]
 

@@ -60,7 +60,8 @@ def test_what_was_stamped_is_as_it_was_written() -> None:
 
 def test_the_stamp_is_the_same_in_every_release() -> None:
     """Another one, for the same content, would take all that stands for edited: then change its scheme too."""
-    assert stamp_of(FACT) == "v1.8c84f4c6308f851661b1b3b541970552.87b544bd292dac31c3b81e03dae13679"
+    content = "9cedb213121f11e770b40469df4486b4.b44611dabd81b039bf38d29ec498cc9e"
+    assert stamp_of(FACT) == f"v1.{content}.50df1654861e8966476237608b2b3a19"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,14 @@ def test_what_a_person_changes_shows(path: str, value: Any) -> None:
     assert is_as_written(changed(path, value)) is False
 
 
+def test_whose_it_is_may_have_changed_with_a_merge_and_nothing_else() -> None:
+    merged = changed("subject.reference", "https://ehr.example/fhir/Patient/p2")
+    assert is_as_written(merged, {"Patient/p2"}) is True
+    assert is_as_written(merged, {"Patient/p3"}) is False
+    assert is_as_written({**merged, "status": "final"}, {"Patient/p2"}) is False
+    assert is_as_written(changed("subject", None), {"Patient/p2"}) is False
+
+
 def without_extensions(value: Any) -> Any:
     """As a server gives it back that knows no extensions."""
     if isinstance(value, dict):
@@ -131,7 +140,7 @@ def test_a_server_that_drops_extensions_has_edited_nothing() -> None:
     assert is_as_written({**dropped, "status": "final"}) is False
 
 
-@pytest.mark.parametrize("value", ["", "v0.a.b", "v1.a", "v1", "v1.a.b.c"])
+@pytest.mark.parametrize("value", ["", "v0.a.b", "v1.a", "v1", "v1.a.b", "v1.a.b.c.d"])
 def test_a_stamp_that_we_cannot_read_says_nothing(value: str) -> None:
     assert is_as_written({**FACT, "identifier": [{"system": SYSTEM, "value": value}]}) is None
 
