@@ -6,16 +6,17 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from consumers.cli.doctor_write import what_became
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.adapters.out_folder import fit
-from medie_fhir.errors import FhirUnfit, MedieError, ModelRefused, Policy
-from medie_fhir.fhir_servers import open_source, open_target, proven, strategy_of
+from medie_fhir.errors import MedieError, ModelRefused, Policy
+from medie_fhir.fhir_servers import is_asked, open_source, open_target, proven, strategy_of
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, open_model
 
@@ -28,14 +29,18 @@ _ANSWER_S = 15.0  # for what a person waits for; the consumers' own patience is 
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False, config: Config = None
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write a marked probe (a Device, no patient) to the FHIR server, and look.")
+    ] = False,
+    config: Config = None,
 ) -> None:
     """Check Kafka, the FHIR server, the model, the mapping: reachable, version, fit, and what to do."""
     settings = settings_of(config)
     KafkaBroker.of(settings.kafka)  # settings that contradict each other are wrong use, here as in `run`
     logging.disable()  # each check has its own line, which says it all
     try:
-        results = run_async(_all(settings))
+        results = run_async(_all(settings, write=write))
     finally:
         logging.disable(logging.NOTSET)
     if as_json:
@@ -51,18 +56,22 @@ def doctor(
         raise typer.Exit(_NOT_REACHABLE if broken - {"mapping"} else _CONFIGURATION_IS_WRONG)
 
 
-async def _all(settings: Settings) -> list[tuple[str, bool, str]]:
+async def _all(settings: Settings, *, write: bool) -> list[tuple[str, bool, str]]:
     checks: dict[str, Callable[[Settings], Awaitable[str]]] = {
         "mapping": _mapping,
         "kafka": _kafka,
         "fhir server": _fhir,
+        **({"fhir write": _write} if write else {}),
         **({"source server": _source} if settings.fhir.source_base_url else {}),
         "model": _model,
         "adapter": _adapter,
     }
-    results = []
+    results: list[tuple[str, bool, str]] = []
     hasty = _hasty(settings)
     for name, check in checks.items():
+        if name == "fhir write" and not results[-1][1]:
+            results.append((name, False, "not tried: first mend what the line of the fhir server says"))
+            continue
         try:
             results.append((name, True, await check(hasty)))
         except MedieError as error:
@@ -83,6 +92,7 @@ def _advice(name: str, error: MedieError, settings: Settings) -> str:
     """Where it was asked and what to look at, where a server gave no answer of use."""
     where = {
         "fhir server": ("fhir.base_url", settings.fhir.base_url),
+        "fhir write": ("fhir.base_url", settings.fhir.base_url),
         "source server": ("fhir.source_base_url", settings.fhir.source_base_url),
         "model": ("model.base_url", settings.model.base_url),
         "adapter": ("model.base_url", settings.model.base_url),
@@ -99,7 +109,7 @@ async def _mapping(settings: Settings) -> str:
 
 async def _kafka(settings: Settings) -> str:
     kafka = settings.kafka
-    topics = [kafka.events, kafka.extractions, kafka.dead_letters]
+    topics = [kafka.events, kafka.extractions, kafka.dead_letters, *([kafka.bundles] if kafka.bundles else [])]
     broker = KafkaBroker.of(kafka, bootstrap_timeout_s=_PATIENCE_S)
     warnings = await asyncio.to_thread(broker.examine, kafka.model_copy(update={"create_topics": False}))
     return "; ".join([f"{kafka.bootstrap_servers}: topics {', '.join(topics)}", *(f"mend: {w}" for w in warnings)])
@@ -116,10 +126,15 @@ async def _fhir(settings: Settings) -> str:
         statement = await target.capabilities()
     software = statement.get("software", {})
     version = statement.get("fhirVersion", "unknown")
-    if missing := _missing(statement):
-        raise FhirUnfit(f"{settings.fhir.base_url} lacks {', '.join(missing)}")
     named = " ".join(filter(None, (software.get("name"), software.get("version")))) or "unnamed"
     return f"{settings.fhir.base_url}: {named}, FHIR {version}; {await strategy_of(settings)}; {login}"
+
+
+async def _write(settings: Settings) -> str:
+    if not is_asked(settings):
+        return "none: there is no server to write to, and nothing was put into files or on the topic"
+    async with open_target(settings) as target:
+        return await what_became(target)
 
 
 def _shadow(settings: Settings) -> str:
@@ -132,15 +147,6 @@ async def _source(settings: Settings) -> str:
     async with open_source(settings) as source:
         statement = await source.capabilities()
     return f"{settings.fhir.source_base_url}: FHIR {statement.get('fhirVersion', 'unknown')}; {login}"
-
-
-def _missing(statement: dict[str, Any]) -> list[str]:
-    """What we rely on whatever the strategy, and the CapabilityStatement doesn't promise."""
-    lacks = [] if str(statement.get("fhirVersion", "")).startswith("4.0") else ["FHIR R4 (4.0.x)"]
-    servers = [r for r in statement.get("rest", ()) if r.get("mode") == "server"]
-    types = {resource.get("type") for server in servers for resource in server.get("resource", ())}
-    needed = ("Condition", "Observation", "Provenance", "Device", "DocumentReference")
-    return lacks + [name for name in needed if types and name not in types]
 
 
 async def _model(settings: Settings) -> str:

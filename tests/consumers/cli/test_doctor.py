@@ -1,17 +1,55 @@
-"""What doctor says where a server gives no answer of use."""
+"""What doctor says of the FHIR server: where it gives no answer of use, what it lacks, what it makes of a probe."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
 from consumers.cli.app import app
-from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer
+from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Profile
+from medie_fhir.adapters.fhir_twin.exchange import Request
+
+SECRET = "s3ntinel"
+Found = dict[str, dict[str, Any]]
+Doctor = Callable[..., tuple[int, Found]]
 
 
-def test_a_server_that_fails_is_asked_once_and_named_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
+    """Runs doctor with no Kafka and no model; gives its exit code and what each check found."""
+    monkeypatch.setattr("consumers.cli.doctor._PATIENCE_S", 0.1)  # for Kafka, which is away
+    monkeypatch.setenv("MEDIE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("MEDIE_MODEL__BASE_URL", "http://127.0.0.1:1/v1")
+
+    def run(base_url: str, *options: str, **settings: str) -> tuple[int, Found]:
+        monkeypatch.setenv("MEDIE_FHIR__BASE_URL", base_url)
+        for name, value in settings.items():
+            monkeypatch.setenv(f"MEDIE_{name}", value)
+        result = CliRunner().invoke(app, ["doctor", "--json", *options])
+        assert SECRET not in result.output
+        return result.exit_code, {line["check"]: line for line in map(json.loads, result.stdout.splitlines())}
+
+    return run
+
+
+def examined(doctor: Doctor, profile: Profile, times: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The last lines of the server and of the probe on a twin that can do so much."""
+    with FhirTwin(profile=profile) as twin, FhirTwinServer(twin) as server:
+        for _ in range(times):
+            code, found = doctor(server.base_url, "--write")
+            assert code == 3, "Kafka and model are away"
+            assert len(twin.current()) == 1, "there is only ever one"
+    return found["fhir server"], found["fhir write"]
+
+
+def test_a_server_that_fails_is_asked_once_and_named_with_its_setting(doctor: Doctor) -> None:
     asked: list[object] = []
 
     def fails(request: object) -> Answer:
@@ -19,14 +57,187 @@ def test_a_server_that_fails_is_asked_once_and_named_with_its_setting(monkeypatc
         return Answer(503)
 
     with FhirTwin() as twin, FhirTwinServer(twin, fault=fails) as server:
-        monkeypatch.setenv("MEDIE_FHIR__BASE_URL", server.base_url)
-        monkeypatch.setenv("MEDIE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
-        monkeypatch.setenv("MEDIE_MODEL__BASE_URL", "http://127.0.0.1:1/v1")
-        result = CliRunner().invoke(app, ["doctor", "--json"])
-    found = {line["check"]: line for line in map(json.loads, result.stdout.splitlines())}
-    assert result.exit_code == 3
+        code, found = doctor(server.base_url)
+    assert code == 3
     assert len(asked) == 1, "a person waits: the consumers' patience is not asked for"
     assert found["fhir server"]["found"].startswith("FhirUnavailable: ")
     assert found["fhir server"]["found"].endswith(f"Is it up, and fhir.base_url right: {server.base_url}?")
     assert found["model"]["found"].endswith("Is it up, and model.base_url right: http://127.0.0.1:1/v1?")
     assert found["mapping"]["ok"]
+
+
+def test_nothing_is_written_where_nobody_asked_for_it(doctor: Doctor) -> None:
+    asked: list[str] = []
+
+    def listens(request: Request) -> None:
+        asked.append(request.method)
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=listens) as server:
+        _, found = doctor(server.base_url)
+    assert "fhir write" not in found
+    assert set(asked) == {"GET"}
+
+
+def test_a_fit_server_keeps_the_probe_whole_and_makes_no_version_of_the_same(doctor: Doctor) -> None:
+    with FhirTwin() as twin, FhirTwinServer(twin) as server:
+        for _ in range(2):
+            _, found = doctor(server.base_url, "--write")
+            assert found["fhir server"]["ok"]
+            assert found["fhir server"]["found"].endswith(
+                "client ids by update-as-create, one transaction a document; no login"
+            )
+            (probe,) = twin.current("Device")
+            line = f"Device/{probe['id']} kept whole; written again, it makes no new version"
+            assert (found["fhir write"]["ok"], found["fhir write"]["found"]) == (True, line)
+        assert probe["meta"]["versionId"] == "1"
+        assert twin.count_versions() == 1, "nothing else was written, and there is only ever one"
+
+
+@pytest.mark.parametrize(
+    ("profile", "strategy"),
+    [
+        (Profile(update_as_create=False, client_ids=False), "conditional updates by identifier, one transaction"),
+        (
+            Profile(update_as_create=False, client_ids=False, conditional_update=False),
+            "a search for each resource, then update or create, one transaction",
+        ),
+        (Profile(transaction=False), "client ids by update-as-create, batches, put back where a part fails"),
+        (Profile(transaction=False, batch=False), "client ids by update-as-create, single writes, put back"),
+    ],
+)
+def test_a_server_that_can_less_gets_the_probe_by_the_strategy_that_is_named(
+    doctor: Doctor, profile: Profile, strategy: str
+) -> None:
+    server, written = examined(doctor, profile, times=2)
+    assert server["ok"]
+    assert strategy in server["found"]
+    assert written["ok"]
+    assert "kept whole; written again, it makes no new version" in written["found"]
+
+
+def test_dropped_extensions_are_a_warning_that_says_what_is_lost(doctor: Doctor) -> None:
+    _, written = examined(doctor, Profile(extensions=False))
+    assert written["ok"], "facts can be written there: it is for a person to decide"
+    assert "written and read back; mend: it drops or changes Device.extension: " in written["found"]
+    assert "where each stands in the note and how sure the model was is lost" in written["found"]
+    assert "Device.identifier" not in written["found"]
+
+
+def test_a_server_that_numbers_no_versions_is_told(doctor: Doctor) -> None:
+    _, written = examined(doctor, Profile(versions=False, if_match=False))
+    assert written["ok"]
+    assert "it numbers no versions, so an edit between our reading and our writing may be lost" in written["found"]
+
+
+def test_a_server_that_makes_a_version_of_the_same_is_told(doctor: Doctor) -> None:
+    with FhirTwin() as twin:
+
+        def forgets(request: Request) -> Answer | None:
+            if request.method != "GET" or not request.path.startswith("Device/"):
+                return None
+            reads.append(request)
+            answer = twin.answer(request)
+            body = json.loads(answer.body)
+            body["meta"] = {"versionId": str(len(reads)), "lastUpdated": body["meta"]["lastUpdated"]}
+            return Answer(200, {"content-type": "application/fhir+json"}, json.dumps(body).encode())
+
+        reads: list[Request] = []
+        with FhirTwinServer(twin, fault=forgets) as server:
+            _, found = doctor(server.base_url, "--write")
+    assert found["fhir write"]["ok"]
+    told = found["fhir write"]["found"]
+    assert "mend: it drops or changes Device.meta.security: nobody sees there that a machine asserted it" in told
+    assert "mend: it drops or changes Device.meta.tag: " in told
+    assert told.endswith("mend: written again, it makes a new version: so will every replay, and the history grows")
+
+
+def test_what_is_not_found_again_is_an_error_that_says_what_it_may_be(doctor: Doctor) -> None:
+    def hides(request: Request) -> Answer | None:
+        return Answer(404, {"content-type": "application/fhir+json"}, _NOT_FOUND) if "Device/" in request.path else None
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=hides) as server:
+        code, found = doctor(server.base_url, "--write")
+    assert code == 3
+    assert not found["fhir write"]["ok"]
+    assert found["fhir write"]["found"].startswith("FhirUnfit: Device/")
+    assert "keep identifiers" in found["fhir write"]["found"]
+
+
+_NOT_FOUND = json.dumps(
+    {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]}
+).encode()
+
+
+def test_a_server_of_another_fhir_version_is_named_and_nothing_is_written(doctor: Doctor) -> None:
+    def is_r5(request: Request) -> Answer | None:
+        if request.path != "metadata":
+            return None
+        statement = {"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0", "rest": [{"mode": "server"}]}
+        return Answer(200, {"content-type": "application/fhir+json"}, json.dumps(statement).encode())
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=is_r5) as server:
+        code, found = doctor(server.base_url, "--write")
+        assert twin.count_versions() == 0
+    assert code == 3
+    assert not found["fhir server"]["ok"]
+    assert found["fhir server"]["found"].startswith("FhirUnfit: ")
+    assert found["fhir server"]["found"].endswith("set fhir.base_url to its R4 endpoint")
+    assert not found["fhir write"]["ok"]
+    assert found["fhir write"]["found"] == "not tried: first mend what the line of the fhir server says"
+
+
+def test_a_login_that_is_refused_to_write_says_what_to_grant(doctor: Doctor) -> None:
+    def reads_only(request: Request) -> Answer | None:
+        return None if request.method == "GET" else Answer(403)
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=reads_only) as server:
+        code, found = doctor(server.base_url, "--write")
+    assert code == 3
+    assert found["fhir server"]["ok"]
+    assert found["fhir write"]["found"].startswith("FhirForbidden: ")
+    assert "Device" in found["fhir write"]["found"]
+
+
+def test_smart_backend_services_are_shown_with_their_scope_and_no_secret(doctor: Doctor, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    made = ec.generate_private_key(ec.SECP384R1())
+    key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    where: list[str] = []
+
+    def guards(request: Request) -> Answer | None:
+        said: dict[str, object]
+        if request.path == ".well-known/smart-configuration":
+            said = {"token_endpoint": f"{where[0]}/token", "grant_types_supported": ["client_credentials"]}
+        elif request.path == "token":
+            scope = "system/Device.cruds system/Condition.cruds"
+            said = {"access_token": SECRET, "token_type": "Bearer", "expires_in": 300, "scope": scope}
+        else:
+            return None if request.headers.get("authorization") == f"Bearer {SECRET}" else Answer(401)
+        return Answer(200, {"content-type": "application/json"}, json.dumps(said).encode())
+
+    login = {"KIND": "smart-backend", "CLIENT_ID": "medie", "KEY_FILE": str(key), "KEY_ID": "k1", "ALGORITHM": "ES384"}
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=guards) as server:
+        where.append(server.base_url)
+        settings = {f"FHIR__AUTH__{name}": value for name, value in login.items()}
+        _, found = doctor(server.base_url, "--write", **settings)
+    assert found["fhir server"]["found"].endswith(
+        "; smart-backend as medie, scope system/Device.cruds system/Condition.cruds, for 300 s"
+    )
+    assert found["fhir write"]["ok"]
+
+
+def test_a_password_that_is_refused_is_named_by_its_setting_and_never_shown(doctor: Doctor) -> None:
+    login = {"FHIR__AUTH__KIND": "basic", "FHIR__AUTH__USERNAME": "medie", "FHIR__AUTH__PASSWORD": SECRET}
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=lambda _: Answer(401)) as server:
+        code, found = doctor(server.base_url, "--write", **login)
+    assert code == 3
+    assert found["fhir server"]["found"].startswith("FhirUnauthorized: ")
+    assert found["fhir write"]["found"].startswith("not tried: ")
+
+
+def test_files_are_looked_at_and_nothing_is_put_into_them(doctor: Doctor, tmp_path: Path) -> None:
+    _, found = doctor("http://127.0.0.1:1/fhir", "--write", FHIR__BUNDLES=str(tmp_path))
+    assert found["fhir server"]["ok"]
+    assert found["fhir write"]["ok"]
+    assert found["fhir write"]["found"].startswith("none: there is no server to write to")
+    assert list(tmp_path.iterdir()) == []
