@@ -63,6 +63,42 @@ def test_a_wrong_file_is_told_with_what_is_wrong(text: str, told: str, tmp_path:
         load_settings(file)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("fhir: {source_token: s3cret}", "source_token: of no use without source_base_url"),
+        (
+            "fhir: {source_auth: {kind: basic, username: u, password: s3cret}, source_tls: {ca_file: ca.pem}}",
+            "source_auth, source_tls: of no use without source_base_url",
+        ),
+        ("{fhir: {bundles: out}, kafka: {bundles: t}}", "fhir.bundles and kafka.bundles: one of them"),
+        ("fhir: {shadow: s.sqlite}", "fhir.shadow: only with fhir.bundles or kafka.bundles"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told_without_their_values(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=told) as caught:
+        load_settings(file)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fhir: {source_base_url: 'http://s/fhir', source_token: t, source_tls: {ca_file: ca.pem}}",
+        "{fhir: {shadow: s.sqlite}, kafka: {bundles: t}}",
+        "fhir: {bundles: out, shadow: s.sqlite}",
+    ],
+)
+def test_settings_that_need_each_other_are_taken_together(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load_settings(file).fhir
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_secret_may_stand_in_a_file_that_a_variable_names(
     end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from medie_fhir.errors import InvalidMapping, ModelRefused
-from medie_fhir.fhir_servers import allowed_hosts
 from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.telemetry import Silent
@@ -21,11 +20,6 @@ def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
     mine.write_text(text.replace("task: oncology", "task: cardiology"), encoding="utf-8")
     with pytest.raises(InvalidMapping, match="cardiology"):
         Configuration(Settings(mapping=str(mine)))
-
-
-def test_hosts_are_allowed_whatever_their_case() -> None:
-    fhir = FhirSettings(base_url="http://FHIR.example.org:8080/fhir", allowed_hosts=frozenset({"Files.example.org"}))
-    assert allowed_hosts(Settings(fhir=fhir)) == {"fhir.example.org:8080", "files.example.org"}
 
 
 async def test_an_opened_pipeline_counts_its_servers_work_and_tells_its_listener(tmp_path: Path) -> None:
