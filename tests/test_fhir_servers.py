@@ -61,10 +61,10 @@ def named(base_url: str = "http://127.0.0.1:9/fhir", kafka: Json | None = None, 
     return Settings.model_validate({"fhir": values, "kafka": kafka or {}})
 
 
-def files(folder: Path, pattern: str) -> list[Json]:
-    """The JSON of each line of all files."""
-    texts = [file.read_text(encoding="utf-8") for file in sorted(folder.rglob(pattern))]
-    return [json.loads(line) for text in texts for line in text.splitlines()]
+def files(folder: Path, kind: str) -> list[Json]:
+    """The JSON of all files, or of each of their lines."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(folder.rglob(f"*.{kind}"))]
+    return [json.loads(part) for text in texts for part in (text.splitlines() if kind == "ndjson" else [text])]
 
 
 def basic(user: str, password: str) -> str:
@@ -188,13 +188,13 @@ async def test_a_folder_gets_a_file_for_each_transaction(tmp_path: Path) -> None
     assert not is_asked(settings)
     async with open_target(settings) as target:
         await target.transact(transaction([DOCUMENT]))
-    assert files(tmp_path, "*.json") == [transaction([DOCUMENT])]
+    assert files(tmp_path, "json") == [transaction([DOCUMENT])]
 
 
 async def test_a_folder_of_ndjson_is_finished_at_the_end(tmp_path: Path) -> None:
     async with open_target(named(bundles=tmp_path, bundles_format="ndjson")) as target:
         await target.transact(transaction([DOCUMENT]))
-    assert [resource["id"] for resource in files(tmp_path, "*.ndjson")] == [DOCUMENT["id"]]
+    assert [resource["id"] for resource in files(tmp_path, "ndjson")] == [DOCUMENT["id"]]
 
 
 async def test_a_shadow_remembers_what_a_folder_was_given(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ async def test_a_shadow_remembers_what_a_folder_was_given(tmp_path: Path) -> Non
         async with open_target(settings) as target:
             await target.transact(transaction([DOCUMENT]))
             assert await target.read("DocumentReference", DOCUMENT["id"]) is not None
-    assert len(files(tmp_path / "out", "*.json")) == 1
+    assert len(files(tmp_path / "out", "json")) == 1
 
 
 @pytest.mark.parametrize("shadowed", [False, True])
