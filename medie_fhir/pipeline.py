@@ -18,7 +18,15 @@ from pydantic import ValidationError
 from medie_fhir import __version__
 from medie_fhir.coding import Tables, code
 from medie_fhir.document import TextLimits, choose, inline, read_text
-from medie_fhir.errors import ContentNotFound, DocumentError, EventError, FhirRejected, ModelError, RecordError
+from medie_fhir.errors import (
+    ContentNotFound,
+    DocumentError,
+    EventError,
+    FhirConflict,
+    FhirRejected,
+    ModelError,
+    RecordError,
+)
 from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
 from medie_fhir.grounding import AlignRules, Cues, ground
@@ -230,6 +238,16 @@ class Pipeline:
         with self.telemetry.station("fhir"):
             record = await self._by_id(record)
             standing = await self._standing(record.document)
+        try:
+            return await self._publish(record, standing)
+        except FhirConflict:
+            if not await self._is_copy_deleted(record.document, standing):
+                raise
+        with self.telemetry.station("fhir"):
+            provenances = await self.target.search("Provenance", self.options.documents.work(record.document))
+        return await self._publish(record, Standing(provenances=tuple(provenances), is_copy_deleted=True))
+
+    async def _publish(self, record: ExtractionRecord, standing: Standing) -> Published:
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
         recorded = Work.of(record, self.mapping.label, standing).recorded
@@ -343,6 +361,13 @@ class Pipeline:
         provenances = await self.target.search("Provenance", documents.work(document))
         return Standing(copy, tuple(provenances))
 
+    async def _is_copy_deleted(self, document: DocumentInfo, standing: Standing) -> bool:
+        """Whether the copy was not there before a conflict nor is after it: else another member has written it."""
+        if standing.document is not None or not self.options.documents.copied(document):
+            return False
+        with self.telemetry.station("fhir"):
+            return await self.target.read("DocumentReference", document_id(document)) is None
+
     async def _with_resources(self, standing: Standing, resources: list[Json]) -> Standing:
         """With what stands of the document's facts, and what others say of it; not asked on the live path."""
         found = await self._read_all([*targets(standing.provenances), *map(place, resources)])
@@ -357,8 +382,17 @@ class Pipeline:
         return replace(standing, resources=found, others=others)
 
     async def _tasks_that_stand(self, bundle: Json) -> list[str]:
-        """Those of the Bundle's Tasks that are on the server already: a person's progress on them stands."""
-        return [place(task) for task in await self._read_all(tasks(bundle))]
+        """Those of the Bundle's Tasks that are on the server already, or were: a person's progress on them stands."""
+        asked = tasks(bundle)
+        found = {place(task) for task in await self._read_all(asked)}
+        return [task for task in asked if task in found or await self._was_there(task)]
+
+    async def _was_there(self, reference: str) -> bool:
+        """Whether a resource that is not there was deleted; False where a server keeps no history."""
+        try:
+            return bool(await self.target.history(*reference.split("/", 1)))
+        except FhirRejected:
+            return False
 
     async def _read_all(self, references: Iterable[str]) -> tuple[Json, ...]:
         """The resources that are there, once each."""

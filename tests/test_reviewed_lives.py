@@ -18,6 +18,7 @@ from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_strategies import Strategy, by_strategy
 from medie_fhir.adapters.fhir_twin import FhirTwin, Request
 from medie_fhir.adapters.fhir_twin.profile import Profile
+from medie_fhir.adapters.fhir_twin.store import Version
 from medie_fhir.errors import FhirConflict
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Options, Pipeline, Published
@@ -251,6 +252,37 @@ async def test_a_note_that_is_read_differently_asks_once_and_one_that_is_read_al
     for version in ("3", "4"):
         await through(pipeline, event(LUNG, version=version, date="2026-02-01T09:00:00Z"))
         assert reasons(twin) == ["read-differently"]
+
+
+@pytest.mark.parametrize("all_of_it", [True, False])
+async def test_what_was_deleted_by_others_does_not_hold_a_note_up_for_ever(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, all_of_it: bool
+) -> None:
+    """A copy that was deleted has a version that can't be read, so it can't be guarded; what stands is still read."""
+    await through(pipeline, event(LUNG, version="2"))
+    theirs = await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    kinds = ["Provenance", "Observation", "Condition", "DocumentReference"]
+    gone = Version(9, "DELETE", "2026-01-09T00:00:00Z", None)  # in the store: the twin keeps what is referred to
+    for resource in [r for kind in kinds[0 if all_of_it else 3 :] for r in twin.current(kind)]:
+        twin._store.write(resource["resourceType"], resource["id"], gone, [])
+    assert twin.current("DocumentReference") == []
+    if all_of_it:
+        assert await through(pipeline, event(LUNG, version="2")) == Published("written", 2)
+    else:
+        assert await through(pipeline, event(LUNG, version="1")) == Published("stale")
+        assert await through(pipeline, event(LUNG, version="2")) == Published("written", 1, 0, 1)
+        assert twin.current("Condition") == [theirs]
+    assert len(twin.current("DocumentReference")) == 1
+
+
+async def test_a_task_that_a_person_deleted_stays_deleted(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
+    of(pipeline, "flag")
+    await through(pipeline, event(LUNG, version="1"))
+    await edited(twin, place(twin.current("Condition")[0]), EDITS["confirm"])
+    await through(pipeline, event(NOTHING, version="2"))
+    twin.answer(Request("DELETE", place(twin.current("Task")[0])))
+    assert (await through(pipeline, event(NOTHING, version="2"))).kept == 1
+    assert twin.current("Task") == []
 
 
 class Raced:

@@ -115,10 +115,13 @@ def guarded(bundle: Json, standing: Standing) -> Json:
     was held up on its way, must not lay an old version over a newer one that another has written meanwhile (FHIR R4,
     http, §3.1.0.5 "Managing Resource Contention"). Where no copy of the document was read, none may be there: ``W/"0"``
     is the version of none, and HAPI (8.8, tried) creates by it, or answers 409. The same goes for Tasks, which are
-    never overwritten. A new fact has no condition, and neither have Provenances, which nobody else writes.
+    never overwritten. A copy that was deleted has no version to name, and a new fact has no condition; neither have
+    Provenances, which nobody else writes.
     """
     read = {place(r): r.get("meta", {}).get("versionId") for r in standing.resources}
-    version = "0" if standing.document is None else standing.document.get("meta", {}).get("versionId")
+    version = None if standing.is_copy_deleted else "0"
+    if standing.document is not None:
+        version = standing.document.get("meta", {}).get("versionId")
 
     def guard(entry: Json) -> Json:
         resource = entry["resource"]

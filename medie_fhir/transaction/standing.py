@@ -36,18 +36,20 @@ class Standing:
     """Earlier work on a document: our copy of its metadata, the Provenances, and what stands of its facts.
 
     ``resources`` are those that the Provenances name, and those under the ids of what is to be written: a Provenance
-    may have been lost. ``others`` are Provenances of someone else's that name any of them.
+    may have been lost. ``others`` are Provenances of someone else's that name any of them. ``is_copy_deleted``: someone
+    has deleted our copy, and all else may stand.
     """
 
     document: Json | None = None
     provenances: tuple[Json, ...] = ()
     resources: tuple[Json, ...] = ()
     others: tuple[Json, ...] = ()
+    is_copy_deleted: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether anything at all is known of the document."""
-        return self.document is not None or bool(self.provenances)
+        return self.document is not None or bool(self.provenances) or self.is_copy_deleted
 
     def outdates(self, record: ExtractionRecord) -> bool:
         """Whether the record is stale.
