@@ -36,8 +36,8 @@ _LOST = {
     " let it keep extensions",
     "Device.identifier": "what a person has changed can't be told from what we wrote; let it keep identifiers",
     "Device.meta.security": "nobody sees there that a machine asserted it (AIAST); let it keep security labels",
-    "Device.meta.tag": "documents without a copy, and Provenances under the server's own ids, are found by a tag; let it"
-    " keep tags",
+    "Device.meta.tag": "documents without a copy, and Provenances under a server's own ids, are found by tags;"
+    " let it keep tags",
 }
 
 
