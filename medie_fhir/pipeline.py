@@ -337,7 +337,8 @@ class Pipeline:
         document = record.document
         if record.outcome is not Outcome.RETRACTED or (token := identifier_token(document)) is None:
             return record
-        named = named_by(await self.target.search("DocumentReference", {"identifier": token}), document)
+        found = await self.target.search("DocumentReference", {"identifier": token})
+        named = named_by(found, document, originals=self.options.documents.mode == "reference")
         return record.model_copy(update={"document": document.model_copy(update={"reference": named})})
 
     async def _placed(self, record: ExtractionRecord) -> ExtractionRecord:

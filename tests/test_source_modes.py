@@ -9,7 +9,9 @@ from typing import Any, get_args
 
 import pytest
 
-from medie_fhir.transaction import DocumentMode, SourceDocuments
+from medie_fhir.settings import Settings
+from medie_fhir.transaction import DocumentMode, SourceDocuments, transaction
+from medie_fhir.wiring import assemble_pipeline
 
 NOTE = "Assessment: adenocarcinoma of the lung, stage IIIA."
 
@@ -41,6 +43,35 @@ async def test_a_note_is_written_once_known_again_and_taken_back(
         assert await published(pipeline, event("", version="2", status="entered-in-error")) == "retracted"
     assert all(o["status"] == "entered-in-error" for o in twin.current("Observation"))
     assert await published(pipeline, event("", content=content)) == "stale"
+
+
+async def test_an_original_can_be_taken_back_by_its_identifier(
+    pipeline: Any, model: Any, twin: Any, event: Any
+) -> None:
+    model.script = {"adenocarcinoma": {"stage": "IIIA"}}
+    pipeline.options = replace(pipeline.options, documents=SourceDocuments("reference"))
+    named = {"masterIdentifier": {"system": "urn:ehr", "value": "7"}}
+    await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current", **named}]))
+    assert await published(pipeline, event(NOTE, **named)) == "written"
+    assert await published(pipeline, event("", None, version="2", status="entered-in-error", **named)) == "retracted"
+    assert [o["status"] for o in twin.current("Observation")] == ["entered-in-error"]
+
+
+@pytest.mark.parametrize("mode", get_args(DocumentMode))
+async def test_a_retraction_without_a_patient_is_remembered_of_a_document_that_is_known(
+    pipeline: Any, model: Any, twin: Any, event: Any, *, configuration: Any, mode: DocumentMode
+) -> None:
+    """Another member, to which an older version then comes late, must know of it."""
+    model.script = {"adenocarcinoma": {"stage": "IIIA"}}
+    await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current"}]))
+    another = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    for each in (pipeline, another):
+        each.options = replace(each.options, documents=SourceDocuments(mode))
+    await published(pipeline, event(NOTE, version="1"))
+    await published(pipeline, event("A torn meniscus.", version="2"))
+    (gone,) = await pipeline.events(event("", version="4", status="entered-in-error", subject=None))
+    await pipeline.publish(await pipeline.extract(gone))
+    assert await published(another, event(NOTE, version="3")) == "stale"
 
 
 async def published(pipeline: Any, value: bytes) -> str:

@@ -87,7 +87,7 @@ def _nothing_to_say(record: ExtractionRecord, standing: Standing) -> bool:
     known either, for there would be nobody to say it of.
     """
     if record.outcome is Outcome.RETRACTED:
-        return standing.document is None and record.document.subject is None
+        return not standing.is_known and record.document.subject is None
     return not standing.is_known
 
 

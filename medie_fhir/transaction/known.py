@@ -31,13 +31,24 @@ def identifier_token(document: DocumentInfo) -> str | None:
     return token(system, value) if bar else None
 
 
-def named_by(found: Iterable[Json], document: DocumentInfo) -> str:
+def named_by(found: Iterable[Json], document: DocumentInfo, *, originals: bool = False) -> str:
     """The reference under which the only one of ``found`` came to us; the document's own where none or several did.
 
     ``found`` are DocumentReferences of the target server that have the identifier; what is no copy of ours, or from
-    another source, says nothing.
+    another source, says nothing, unless the target holds the ``originals``.
     """
     prefix = f"{document.source or ''}|"
-    keys = (i.get("value", "") for each in found for i in each.get("identifier", ()) if i.get("system") == _OURS)
-    names = {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}
+    names = set()
+    for each in found:
+        keys = [i.get("value", "") for i in each.get("identifier", ()) if i.get("system") == _OURS]
+        names |= {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}
+        if originals and not keys and _has(each, document):
+            names.add(f"DocumentReference/{each['id']}")
     return names.pop() if len(names) == 1 else document.reference
+
+
+def _has(original: Json, document: DocumentInfo) -> bool:
+    """Whether a DocumentReference has the very identifier that names the document."""
+    system, _, value = document.reference.rpartition("|")
+    own = [original.get("masterIdentifier") or {}, *original.get("identifier", ())]
+    return any((i.get("system") or "", i.get("value")) == (system, value) for i in own)

@@ -41,8 +41,8 @@ def review_tasks(
         if reference not in new:
             why = f"note-{record.reason.value}" if record.reason else "no-longer-read"
             made.append(_task(record, resource, recorded, why))
-        elif before is not None and (why := _changed(before, resource, *new[reference])):
-            made.append(_task(record, resource, recorded, why, new[reference][0]))
+        elif before is not None and (changed := _changed(before, resource, *new[reference])):
+            made.append(_task(record, resource, recorded, changed, new[reference][0]))
     return made
 
 

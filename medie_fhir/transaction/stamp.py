@@ -54,7 +54,7 @@ def stamp_of(resource: Json) -> str:
     return ".".join((_SCHEME, *_digests(resource)))
 
 
-def is_as_written(resource: Json, whose: Collection[str] = ()) -> bool | None:
+def is_as_written(resource: Json, whose: Collection[str | None] = ()) -> bool | None:
     """Whether a resource's content is what its stamp says; None where it has no stamp that we can read.
 
     ``whose``: references of subjects that it may have come to be of since.

@@ -45,3 +45,22 @@ def test_only_the_one_that_has_it_is_named(keys: list[str], reference: str) -> N
 def test_what_is_no_copy_of_ours_says_nothing() -> None:
     theirs = {"id": "x", "identifier": [{"system": "urn:ehr", "value": "A"}]}
     assert named_by([theirs], NAMED) == "urn:ehr|A"
+
+
+@pytest.mark.parametrize(
+    ("masters", "reference"),
+    [
+        (["A"], "DocumentReference/A0"),
+        (["B"], "urn:ehr|A"),
+        (["A", "A"], "urn:ehr|A"),
+        (["A", "B"], "DocumentReference/A0"),
+    ],
+)
+def test_where_the_target_holds_the_originals_the_only_one_that_has_it_is_named(
+    masters: list[str], reference: str
+) -> None:
+    held = [
+        {"id": f"{value}{n}", "masterIdentifier": {"system": "urn:ehr", "value": value}}
+        for n, value in enumerate(masters)
+    ]
+    assert named_by(held, NAMED, originals=True) == reference
