@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Iterator
 from itertools import count, pairwise
 
@@ -60,7 +61,9 @@ def test_whatever_happened_a_server_that_is_well_again_gets_all_that_it_may(
         else:
             law.refused(0, took)
 
-    limits = list(serve(law, capacity=most, refuses_above=float("inf"), requests=2 * most * most, start=200.0))
+    a_minute = 60 * most  # requests of a second each, until what was taken for calm is forgotten
+    requests = a_minute + 2 * most * most
+    limits = list(serve(law, capacity=most, refuses_above=float("inf"), requests=requests, start=200.0))
 
     assert most in limits
 
@@ -117,7 +120,23 @@ def test_one_quick_transaction_among_many_is_no_measure() -> None:
     assert law.limit == 16
 
 
-def test_the_best_is_measured_anew_each_minute() -> None:
+@pytest.mark.parametrize("spread", [0.5, 1.0, 1.5])
+def test_latencies_that_scatter_widely_are_no_slowness(spread: float) -> None:
+    """Log-normal, as servers' are, and no longer for being asked more."""
+    chance, law, limits, now = random.Random(1), Aimd(16), list[int](), 0.0
+    ends = list[tuple[float, float]]()
+    while now < 50.0:  # within the minute
+        while len(ends) < law.limit:
+            heapq.heappush(ends, (now + 0.1 * chance.lognormvariate(0.0, spread), now))
+        at_once = len(ends)
+        now, began = heapq.heappop(ends)
+        law.succeeded(began, now, at_once)
+        limits.append(law.limit)
+
+    assert sum(limits) / len(limits) >= 14
+
+
+def test_the_calm_is_measured_anew_each_minute() -> None:
     law = Aimd(16)
     limits = list(serve(law, capacity=16, refuses_above=100, requests=1500))
     fallen = [n for n, (before, after) in enumerate(pairwise(limits)) if after < before]
