@@ -150,8 +150,17 @@ class _Batches:
 
     def _make(self, stamp: str, journal: Journal) -> None:
         hidden = self._folder / f".{stamp}"
-        hidden.mkdir()
-        hidden.chmod(FOLDER_MODE)
+        try:
+            hidden.mkdir()
+            hidden.chmod(FOLDER_MODE)
+            self._fill(hidden, journal)
+            hidden.rename(self._folder / stamp)
+        except OSError:  # each attempt on a full disk would leave another half batch there
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        sync(self._folder)
+
+    def _fill(self, hidden: Path, journal: Journal) -> None:
         types = journal.types()
         output = []
         for kind in sorted(types, key=_rank):
@@ -164,8 +173,6 @@ class _Batches:
         }
         write_whole(hidden, "manifest.json", [json.dumps(manifest, indent=1).encode() + b"\n"])
         sync(hidden)
-        hidden.rename(self._folder / stamp)
-        sync(self._folder)
 
 
 def _rank(kind: str) -> tuple[int, str]:

@@ -42,9 +42,14 @@ def fit(folder: Path, setting: str = "fhir.bundles") -> None:
 def claim(folder: Path, setting: str = "fhir.bundles") -> int:
     """Makes this process the only one that writes in a folder, until the descriptor that it returns is closed.
 
-    Two would name their files by two clocks. Raises SettingsError where another has it.
+    Two would name their files by two clocks. Raises SettingsError where another has it, or nobody can.
     """
-    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    place = folder / ".lock"
+    try:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise SettingsError(f"{setting}: {place}: {why}: see whose it is, and that the disk has room") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -212,6 +212,20 @@ async def test_a_batch_that_can_not_be_finished_now_is_finished_later_with_all_t
     assert sorted({r["id"] for b in finished(tmp_path) for r in resources(b)}) == ["c0", "c1", "c2"]
 
 
+async def test_an_attempt_to_finish_that_failed_leaves_no_half_batch_behind(tmp_path: Path) -> None:
+    files = NdjsonFiles(tmp_path)
+    await files.transact(bundle(put("Condition", "c", note="x" * 400)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        await files.aclose()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert [path.name for path in tmp_path.glob(".*Z")] == []
+    assert len(hidden(tmp_path)) == 1
+
+
 async def test_one_process_alone_writes_in_a_folder(tmp_path: Path) -> None:
     first = NdjsonFiles(tmp_path)
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.adapters.out_folder import Stamps, sweep, write_whole
+from medie_fhir.adapters.out_folder import Stamps, claim, sweep, write_whole
+from medie_fhir.errors import SettingsError
 
 
 @given(clock=st.lists(st.integers(0, 2**60), min_size=1, max_size=20))
@@ -33,6 +34,13 @@ def test_stamps_come_after_all_that_is_there_hidden_or_not(tmp_path: Path) -> No
         (tmp_path / name).touch()
 
     assert Stamps(tmp_path).next() == "29990101T000000.000010Z"
+
+
+def test_a_lock_that_can_not_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+
+    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*\.lock: Is a directory"):
+        claim(tmp_path)
 
 
 def test_what_breaks_off_leaves_the_former_file_and_no_other(tmp_path: Path) -> None:
