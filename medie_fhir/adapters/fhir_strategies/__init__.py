@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, Abilities, Strategy, chosen
+from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, STUBS, Abilities, Strategy, chosen
 from medie_fhir.adapters.fhir_strategies.adapting import Adapting
 from medie_fhir.adapters.fhir_strategies.by_identifier import ByIdentifier
 from medie_fhir.adapters.fhir_strategies.piecewise import Piecewise
@@ -34,7 +34,8 @@ async def adapted(
     where it takes our ids in transactions. Raises FhirUnfit where it can't be written to, or not as the settings say.
     """
     abilities = Abilities.of(await server.capabilities())
-    strategy = chosen(abilities, settings.identity, settings.sending, types)
+    written = frozenset(types) | (STUBS if settings.missing_subject == "stub" else frozenset())
+    strategy = chosen(abilities, settings.identity, settings.sending, written)
     return by_strategy(server, strategy), strategy.description
 
 

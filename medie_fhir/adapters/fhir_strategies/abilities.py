@@ -9,13 +9,16 @@ from typing import Any, Literal
 from medie_fhir.errors import FhirUnfit
 from medie_fhir.model import Json
 
-__all__ = ["NEEDED", "Abilities", "Identity", "Sending", "Strategy", "chosen"]
+__all__ = ["NEEDED", "STUBS", "Abilities", "Identity", "Sending", "Strategy", "chosen"]
 
 Identity = Literal["client-ids", "conditional-update", "search-then-create"]
 Sending = Literal["transaction", "batch", "single"]
 
 NEEDED = frozenset({"Condition", "Device", "DocumentReference", "Observation", "Provenance"})
 """The types that are written by any mapping like the shipped one."""
+
+STUBS = frozenset({"Patient"})
+"""What ``fhir.missing_subject: stub`` writes too: created once, however many consumers meet the patient at once."""
 
 _IDENTITIES: tuple[Identity, ...] = ("client-ids", "conditional-update", "search-then-create")
 _SENDINGS: tuple[Sending, ...] = ("transaction", "batch", "single")
@@ -130,6 +133,12 @@ def chosen(
     _refuse_unfit(abilities, wanted)
     by, send = _first("identity", identity, _IDENTITIES, abilities, wanted), sending
     send = _first("sending", sending, _SENDINGS, abilities, wanted)
+    if by != "client-ids" and (STUBS & wanted) and not wanted <= abilities.conditional_create:
+        lack = _of("conditional create", "conditionalCreate", wanted - abilities.conditional_create)
+        raise FhirUnfit(
+            f"fhir.missing_subject stub: two consumers could make two Patients of one, for the FHIR server doesn't"
+            f" declare {lack}: enable it there, or set fhir.missing_subject to dead-letter or wait"
+        )
     notes = []
     if abilities.system is None:
         notes.append("taken for granted: the CapabilityStatement names no interactions")

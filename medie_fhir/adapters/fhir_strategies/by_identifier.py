@@ -87,7 +87,8 @@ class ByIdentifier:
         sent = await self._outgoing(entries, joined=bundle.get("type") == "transaction")
         answer = await self._server.transact({**bundle, "entry": sent})
         answers = answer.get("entry", [])
-        return {**answer, "entry": [self._answered(*three) for three in zip(entries, sent, answers, strict=True)]}
+        told = self._answered if bundle.get("type") == "transaction" else self._answered_alone
+        return {**answer, "entry": [told(*three) for three in zip(entries, sent, answers, strict=True)]}
 
     async def write(self, entry: Json) -> Json:
         """Put one entry by itself; the answer names its place by our id. Raises FhirConflict, FhirRejected."""
@@ -164,6 +165,13 @@ class ByIdentifier:
             return answer
         self._known.learn(target, f"{found[1]}/{found[2]}")
         return {**answer, "response": {**response, "location": target + _version_in(response.get("location", ""))}}
+
+    def _answered_alone(self, entry: Json, sent: Json, answer: Json) -> Json:
+        """The same for an entry of a batch, each of which succeeds or fails by itself."""
+        try:
+            return self._answered(entry, sent, answer)
+        except FhirConflict:
+            return {"response": {"status": "412 Precondition Failed"}}
 
     # --- from the server ---------------------------------------------------------------------------------------------
 

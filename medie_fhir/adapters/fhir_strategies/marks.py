@@ -64,7 +64,7 @@ def our_place(reference: str) -> bool:
 
 
 def urn(id_: str) -> str:
-    """What the entries of one transaction call a resource of ours that isn't there yet: a number behind is no UUID's."""
+    """What the entries of one transaction call a resource of ours that isn't there yet; always a UUID."""
     bare = id_ if len(id_) == _UUID_LENGTH else str(uuid.uuid5(uuid.NAMESPACE_URL, f"{SYSTEM}/{id_}"))
     return f"urn:uuid:{bare}"
 

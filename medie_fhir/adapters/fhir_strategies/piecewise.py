@@ -15,7 +15,15 @@ from medie_fhir.adapters.fhir_answers import error_of
 from medie_fhir.adapters.fhir_outcome import resource_name
 from medie_fhir.adapters.fhir_strategies.order import in_steps
 from medie_fhir.adapters.fhir_write import WritesSingly
-from medie_fhir.errors import FhirAnswerInvalid, FhirConflict, FhirThrottled, FhirUnauthorized, FhirUnavailable
+from medie_fhir.errors import (
+    FhirAnswerInvalid,
+    FhirConflict,
+    FhirForbidden,
+    FhirRejected,
+    FhirThrottled,
+    FhirUnauthorized,
+    FhirUnavailable,
+)
 from medie_fhir.model import Json
 from medie_fhir.ports import Content
 from medie_fhir.transaction.stamp import SYSTEM as STAMP
@@ -27,6 +35,8 @@ __all__ = ["Piecewise"]
 _AT_ONCE = 8
 _STAYS = frozenset({"Device", "Patient", "Provenance"})
 """New ones are left: they have no such status, or say nothing of the document, and others may refer to them already."""
+_REFUSED = (FhirConflict, FhirForbidden, FhirRejected)
+"""Surely not written by us: what stands there is another's."""
 _DOWN = (FhirUnavailable, FhirThrottled, FhirUnauthorized)
 
 
@@ -72,13 +82,15 @@ class Piecewise:
             _refuse_conflict(entry, before.get(entry["request"]["url"]))
         answers: dict[int, Json] = {}
         tried: list[int] = []
+        refused: set[int] = set()
         try:
             for step in in_steps(entries, [place for place, old in before.items() if old is not None]):
                 for part in [step] if self._batch else [[index] for index in step]:
                     tried += part
-                    await self._send(entries, part, answers)
+                    await self._send(entries, part, answers, refused)
         except Exception as error:
-            left = await self._put_back([entries[i] for i in reversed(tried)], before, _versions(entries, answers))
+            doubtful = [entries[index] for index in reversed(tried) if index not in refused]
+            left = await self._put_back(doubtful, before, _versions(entries, answers))
             if left:
                 raise FhirUnavailable(
                     f"{error}; and what was written before could not be put back: {', '.join(left)}; trying again"
@@ -101,11 +113,17 @@ class Piecewise:
         places = [entry["request"]["url"] for entry in entries if _is_put(entry)]
         return dict(zip(places, await asyncio.gather(*map(one, places)), strict=True))
 
-    async def _send(self, entries: Sequence[Json], part: Sequence[int], answers: dict[int, Json]) -> None:
+    async def _send(
+        self, entries: Sequence[Json], part: Sequence[int], answers: dict[int, Json], refused: set[int]
+    ) -> None:
         """Write some entries, each by itself; ``answers`` gets those of the written ones. Raises the first failure."""
         if not self._batch:
             (index,) = part
-            answers[index] = await self._server.write(entries[index])
+            try:
+                answers[index] = await self._server.write(entries[index])
+            except _REFUSED:
+                refused.add(index)
+                raise
             return
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entries[index] for index in part]}
         answered = (await self._server.transact(bundle)).get("entry", [])
@@ -116,6 +134,8 @@ class Piecewise:
                 answers[index] = answer
             else:
                 errors.append(error)
+                if isinstance(error, _REFUSED):
+                    refused.add(index)
         if errors:
             raise errors[0]
 
@@ -156,7 +176,7 @@ class Piecewise:
         request = {"method": "PUT", "url": entry["request"]["url"]}
         if version is not None:
             request["ifMatch"] = f'W/"{version}"'
-        await self._send([{"resource": earlier, "request": request}], [0], {})
+        await self._send([{"resource": earlier, "request": request}], [0], {}, set())
 
 
 def _is_put(entry: Json) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, Abilities, chosen
+from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, STUBS, Abilities, chosen
 from medie_fhir.adapters.fhir_twin import Profile
 from medie_fhir.adapters.fhir_twin.capabilities import capability_statement
 from medie_fhir.errors import FhirUnfit
@@ -47,6 +47,21 @@ def test_an_ability_that_one_of_the_types_lacks_is_none() -> None:
 def test_types_beyond_the_usual_are_asked_for_too() -> None:
     with pytest.raises(FhirUnfit, match="Procedure"):
         chosen(Abilities.of(said(updateCreate=True)), types=NEEDED | {"Procedure"})
+
+
+def test_stubs_are_made_only_where_no_race_can_make_two() -> None:
+    def able(**flags: bool) -> Abilities:
+        statement = said(**flags)
+        statement["rest"][0]["resource"].append({"type": "Patient", **flags})
+        return Abilities.of(statement)
+
+    types = NEEDED | STUBS
+    assert chosen(able(updateCreate=True), types=types).identity == "client-ids"
+    assert chosen(able(conditionalUpdate=True, conditionalCreate=True), types=types).conditional_create
+    with pytest.raises(FhirUnfit, match=r"missing_subject stub: .*conditionalCreate.*dead-letter or wait"):
+        chosen(able(conditionalUpdate=True), types=types)
+    with pytest.raises(FhirUnfit, match="doesn't hold Patient"):
+        chosen(Abilities.of(said(updateCreate=True)), types=types)
 
 
 def test_hapi_creates_by_update_though_it_doesn_t_say_so() -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from medie_fhir.adapters.fhir_http import FhirHttp
-from medie_fhir.adapters.fhir_strategies import adapted
+from medie_fhir.adapters.fhir_strategies import NEEDED, adapted
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer, Profile
 from medie_fhir.adapters.fhir_twin.resources import without_extensions
 from medie_fhir.adapters.fhir_write import WritesSingly
-from medie_fhir.errors import FhirConflict
+from medie_fhir.errors import FhirConflict, FhirUnfit
+from medie_fhir.mapping import Mapping
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline, Published
 from medie_fhir.ports import FhirServer
@@ -107,7 +110,13 @@ def open_site(configuration: Configuration, model: Any) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def opened(
-        profile: Profile | None = None, identity: str = "auto", sending: str = "auto", *, http: bool = False
+        profile: Profile | None = None,
+        identity: str = "auto",
+        sending: str = "auto",
+        *,
+        http: bool = False,
+        mapping: Callable[[Mapping], Mapping] = lambda mapping: mapping,
+        **fhir: Any,
     ) -> AsyncIterator[Site]:
         async with AsyncExitStack() as stack:
             twin = stack.enter_context(FhirTwin(profile=profile))
@@ -117,10 +126,10 @@ def open_site(configuration: Configuration, model: Any) -> Callable[..., Any]:
             if http:
                 served = stack.enter_context(FhirTwinServer(twin))
                 server = await stack.enter_async_context(FhirHttp(served.base_url))
-            fhir = FhirSettings.model_validate({"identity": identity, "sending": sending})
-            target, description = await adapted(server, fhir)
-            pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=target)
-            pipeline.clock = Steps()
+            settings = Settings(fhir=FhirSettings.model_validate({"identity": identity, "sending": sending, **fhir}))
+            target, description = await adapted(server, settings.fhir, NEEDED | {"Task"})
+            pipeline = assemble_pipeline(settings, configuration, model=model, source=twin, target=target)
+            pipeline.clock, pipeline.mapping = Steps(), mapping(pipeline.mapping)
             yield Site(twin, target, description, pipeline)
 
     return opened
@@ -257,3 +266,110 @@ async def test_what_another_has_written_meanwhile_is_not_written_over(
             with pytest.raises(FhirConflict):
                 await site.target.transact(bundle("current", 'W/"1"'))
         assert site.twin.count_versions() == versions + profile.versions
+
+
+def several(mapping: Mapping) -> Mapping:
+    """Each fact becomes two resources, the second of which has an id with a number behind it."""
+    again = tuple(t.model_copy(update={"name": f"{t.name} again"}) for t in mapping.file.templates)
+    return replace(mapping, file=mapping.file.model_copy(update={"templates": [*mapping.file.templates, *again]}))
+
+
+@pytest.mark.parametrize(
+    "name", ["no client ids", "nothing but transactions", "no transaction", "conditional single", "nothing"]
+)
+async def test_a_fact_that_becomes_several_resources_has_the_same_end_too(
+    name: str, open_site: Callable[..., Any], note: Event
+) -> None:
+    profile, _, _ = PROFILES[name]
+    async with open_site(mapping=several) as full, open_site(profile, mapping=several) as site:
+        assert await live(site, note) == await live(full, note)
+        await check_same_end(site, full, extensions=profile.extensions)
+        assert any(r["id"].endswith("-1") for r in full.twin.current("Observation"))
+
+
+def flagging(mapping: Mapping) -> Mapping:
+    return replace(mapping, file=mapping.file.model_copy(update={"reviewed": "flag"}))
+
+
+async def put(twin: FhirTwin, resource: Json) -> None:
+    """A person's change, made on the server itself."""
+    url = f"{resource['resourceType']}/{resource['id']}"
+    await twin.write({"resource": resource, "request": {"method": "PUT", "url": url}})
+
+
+async def reviewed(site: Site, note: Event) -> None:
+    """Published; a person makes the mutation final; the note no longer says it; the reviewer begins; once more."""
+    await site.through(note(LUNG, "1"))
+    (found,) = [o for o in site.twin.current("Observation") if "EGFR" in json.dumps(o)]
+    await put(site.twin, {**found, "status": "final"})
+    await site.through(note(AMENDED, "2"))
+    (task,) = site.twin.current("Task")
+    assert task["reasonCode"]["coding"][0]["code"] == "no-longer-read"
+    assert task["focus"]["reference"] == f"Observation/{found['id']}"
+    await put(site.twin, {**task, "status": "in-progress"})
+    versions = site.twin.count_versions()
+    await site.through(note(AMENDED, "2"))
+    assert site.twin.count_versions() == versions
+
+
+@pytest.mark.parametrize("name", list(PROFILES))
+async def test_a_reviewer_is_asked_once_on_every_server_and_his_work_stands(
+    name: str, open_site: Callable[..., Any], note: Event
+) -> None:
+    profile, _, _ = PROFILES[name]
+    async with open_site(mapping=flagging) as full, open_site(profile, mapping=flagging) as site:
+        await reviewed(site, note)
+        await reviewed(full, note)
+        await check_same_end(site, full, extensions=profile.extensions)
+        assert [t["status"] for t in site.twin.current("Task")] == ["in-progress"]
+
+
+MRN = {"system": "urn:mrn", "value": "4711"}
+SAFE = [
+    name for name, (profile, identity, _) in PROFILES.items() if identity == "client-ids" or profile.conditional_create
+]
+
+
+@pytest.mark.parametrize("name", SAFE)
+async def test_consumers_that_race_make_one_stub_on_every_server_that_can_keep_them_apart(
+    name: str, open_site: Callable[..., Any], event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile, _, _ = PROFILES[name]
+    async with open_site(profile, missing_subject="stub") as one, open_site(profile, missing_subject="stub") as other:
+        # Two processes on one server, each of which has looked, and found no Patient, before either writes one.
+        both, meeting = [one, other], asyncio.Barrier(2)
+        met: list[bool] = []
+        for method in ("write", "transact"):
+            monkeypatch.setattr(other.twin, method, getattr(one.twin, method))
+            monkeypatch.setattr(one.twin, method, _meeting(getattr(one.twin, method), meeting, met))
+            monkeypatch.setattr(other.twin, method, getattr(one.twin, method))
+        for method in ("read", "search", "history"):
+            monkeypatch.setattr(other.twin, method, getattr(one.twin, method))
+        notes = [event(LUNG, f"d{number}", "1", subject={"identifier": MRN}) for number in range(2)]
+        await asyncio.gather(*(site.through(value) for site, value in zip(both, notes, strict=True)))
+        (stub,) = [p for p in one.twin.current("Patient") if p.get("identifier")]
+        subjects = {c["subject"]["reference"] for c in one.twin.current("Condition")}
+    assert len(met) >= 2
+    assert MRN in stub["identifier"]
+    assert subjects == {f"Patient/{stub['id']}"}
+
+
+def _meeting(write: Callable[..., Any], meeting: asyncio.Barrier, met: list[bool]) -> Callable[..., Any]:
+    """The first two that write a Patient wait for each other."""
+
+    async def written(what: Json) -> Json:
+        if any("Patient" in e["request"]["url"] for e in what.get("entry", [what])):
+            met.append(True)
+            if len(met) <= meeting.parties:
+                async with asyncio.timeout(10):
+                    await meeting.wait()
+        answer: Json = await write(what)
+        return answer
+
+    return written
+
+
+async def test_no_stub_is_made_where_two_could_be_made_of_one_patient(open_site: Callable[..., Any]) -> None:
+    with pytest.raises(FhirUnfit, match=r"fhir\.missing_subject .*conditional create .*dead-letter or wait"):
+        async with open_site(EPIC, missing_subject="stub"):
+            raise AssertionError

@@ -241,3 +241,25 @@ CONDITION: Json = {
 
 def put(resource: Json) -> Json:
     return {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
+
+
+@pytest.mark.parametrize("batch", [True, False])
+@pytest.mark.parametrize("ids", [True, False])
+async def test_who_loses_a_race_to_create_takes_nothing_of_the_winner_back(batch: bool, ids: bool) -> None:
+    twin = await with_patient(NO_TRANSACTION if ids else NO_IDS)
+    theirs = {**DOCUMENT, "description": "the winner's"}
+
+    class Overtaken(Failing):
+        """Another is faster, between our looking and our writing."""
+
+        async def _written(self, write: Callable[[], Any]) -> Json:
+            if self.writes == 0:
+                await piecewise(twin, batch=False, ids=ids).transact(transaction([theirs]))
+            return await super()._written(write)
+
+    guarded = transaction([DOCUMENT, CONDITION])
+    guarded["entry"][0]["request"]["ifMatch"] = 'W/"0"'
+    with pytest.raises(FhirConflict):
+        await piecewise(Overtaken(twin, -1), batch=batch, ids=ids).transact(guarded)
+    assert [(d["status"], d["description"]) for d in twin.current("DocumentReference")] == [("current", "the winner's")]
+    assert twin.current("Condition") == []
