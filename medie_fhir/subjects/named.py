@@ -9,7 +9,7 @@ from medie_fhir.fhir_names import is_id
 from medie_fhir.model import Json
 from medie_fhir.transaction.identity import BASE, patient_id
 
-__all__ = ["STUB", "Named", "has_identifier", "is_stub", "named", "stub", "successors"]
+__all__ = ["STUB", "Named", "has_identifier", "has_value", "is_stub", "named", "stub", "successors"]
 
 STUB: Json = {"system": f"{BASE}/tags", "code": "stub", "display": "Made of an identifier alone, for a note's sake"}
 _OF_A_STUB = frozenset({"resourceType", "id", "meta", "identifier", "text"})
@@ -58,6 +58,11 @@ def has_identifier(resource: Json, wanted: Named) -> bool:
         i.get("value") == wanted.value and (i.get("system") or None) == wanted.system
         for i in _objects(resource, "identifier")
     )
+
+
+def has_value(resource: Json, wanted: Named) -> bool:
+    """Whether a resource has the identifier's value, under whichever system."""
+    return any(i.get("value") == wanted.value for i in _objects(resource, "identifier"))
 
 
 def successors(patient: Json, base: str | None) -> list[Named | None]:

@@ -16,7 +16,7 @@ from typing import Literal
 from medie_fhir.errors import FhirConflict, FhirForbidden, FhirRejected, SubjectAwaited, SubjectMissing
 from medie_fhir.model import ExtractionRecord, Json, Outcome
 from medie_fhir.ports import Clock, FhirServer
-from medie_fhir.subjects.named import Named, has_identifier, is_stub, named, stub, successors
+from medie_fhir.subjects.named import Named, has_identifier, has_value, is_stub, named, stub, successors
 from medie_fhir.subjects.remembered import Remembered
 from medie_fhir.transaction import transaction
 from medie_fhir.transaction.known import token
@@ -145,7 +145,11 @@ class Subjects:
 
         A stub gives way to the real one, and one that is not active to one that is.
         """
-        lasting = [await self._lasting(patient) for patient in await self._search(wanted)]
+        found = await self._search(wanted)
+        if found and wanted.system is None and await self._has_namesakes(wanted, found):
+            why = "other Patients on the target have the note's identifier under a system, and the note names none"
+            return _Missing(why, passing=False)
+        lasting = [await self._lasting(patient) for patient in found]
         if faults := [each for each in lasting if isinstance(each, _Missing)]:
             return faults[0]
         patients = _once(each for each in lasting if not isinstance(each, _Missing))
@@ -239,6 +243,13 @@ class Subjects:
             return []
         found = await self._target.search(wanted.kind, {"identifier": token(wanted.system, wanted.value)})
         return _once(resource for resource in found if has_identifier(resource, wanted))
+
+    async def _has_namesakes(self, wanted: Named, found: list[Json]) -> bool:
+        """Whether others have the value under a system: who names no system may mean any (FHIR R4, search, token)."""
+        value = token(None, wanted.value or "").removeprefix("|")
+        others = await self._target.search(wanted.kind, {"identifier": value})
+        known = {resource["id"] for resource in found}
+        return any(has_value(other, wanted) for other in others if other["id"] not in known)
 
     def _timed(self, found: _Found) -> tuple[_Found, timedelta]:
         return found, self._options.remembered if isinstance(found, _Held) else self._options.missed

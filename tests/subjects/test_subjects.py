@@ -47,6 +47,18 @@ async def test_a_url_of_the_target_and_a_version_are_cut_to_the_id(
     assert placed.document.subject == {"reference": "Patient/p1"}
 
 
+async def test_an_identifier_without_a_system_is_refused_where_it_may_be_anothers(
+    target: Any, subjects: Any, record: Any
+) -> None:
+    nameless = {"type": "Patient", "identifier": {"value": "SECRET7"}}
+    await target.hold({"resourceType": "Patient", "id": "p1", "identifier": [{"value": "SECRET7"}]})
+    assert (await subjects().placed(record(nameless))).document.subject == {"reference": "Patient/p1"}
+    await target.patient("p2", "SECRET7")
+    with pytest.raises(SubjectMissing, match="under a system") as refused:
+        await subjects().placed(record(nameless))
+    assert "SECRET7" not in str(refused.value)
+
+
 async def test_a_patient_that_is_not_there_is_refused_without_a_word_of_the_id(subjects: Any, record: Any) -> None:
     with pytest.raises(SubjectMissing, match="doesn't hold the note's Patient") as refused:
         await subjects().placed(record({"reference": "Patient/SECRET7"}))
