@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from medie_fhir.adapters.fhir_outcome import resource_name
 from medie_fhir.adapters.fhir_strategies import marks
 from medie_fhir.adapters.fhir_strategies.known_places import KnownPlaces
 from medie_fhir.adapters.fhir_write import WritesSingly
@@ -276,8 +277,9 @@ class ByIdentifier:
             if f"{resource_type}/{id_}" not in found:
                 found[f"{resource_type}/{id_}"] = match
             elif resource_type != "Device":
+                name = resource_name({"request": {"url": f"{resource_type}/{id_}"}})
                 raise FhirRejected(
-                    f"several of the server's resources are {resource_type}/{id_}: two have created it at once; set all"
+                    f"several of the server's resources are the same {name}: two have created it at once; set all"
                     " but one to entered-in-error and take the identifier or tag of medie-fhir off them"
                 )
         for id_ in ids:  # an index may lag behind what was written a moment ago

@@ -158,9 +158,9 @@ class Piecewise:
             except FhirConflict:
                 continue  # another has written it since: theirs stands
             except _DOWN:  # and so will all others: not one wait after the other
-                return left + [e["request"]["url"] for e in tried[number:] if _is_put(e)]
+                return left + [resource_name(e) for e in tried[number:] if _is_put(e)]
             except Exception:  # noqa: BLE001 - whatever it was, the first failure is the one to be told
-                left.append(place)
+                left.append(resource_name(entry))
         return left
 
     async def _put_one_back(self, entry: Json, old: Json | None, written: str | None) -> None:

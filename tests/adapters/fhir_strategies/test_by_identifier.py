@@ -310,3 +310,13 @@ async def test_of_two_that_create_a_fact_at_once_the_second_hears_that_its_own_w
     (stored,) = twin.current("Condition")
     written = [v["code"] for v, e in zip(versions, ended, strict=True) if not isinstance(e, Exception)]
     assert [stored["code"]] == written
+
+
+@pytest.mark.parametrize(("kind", "named"), [("Patient", "the same Patient:"), ("Task", f"the same Task/{IDS[0]}:")])
+async def test_several_of_one_mark_are_named_but_a_patient_by_its_type_alone(kind: str, named: str) -> None:
+    twin = FhirTwin(profile=Profile(update_as_create=False))
+    for _ in range(2):
+        resource = marks.marked({"resourceType": kind}, IDS[0])
+        await twin.write({"resource": resource, "request": {"method": "POST", "url": kind}})
+    with pytest.raises(FhirRejected, match=named):
+        await ByIdentifier(twin, conditional_update=True, conditional_create=True).read(kind, IDS[0])
