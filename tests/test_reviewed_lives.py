@@ -188,11 +188,11 @@ async def test_what_an_older_release_wrote_without_a_stamp_is_updated_and_then_h
     pipeline: Pipeline, twin: FhirTwin, event: Event
 ) -> None:
     await through(pipeline, event(LUNG, version="1"))
-    (before,) = twin.current("Condition")
-    without = before["identifier"][:-1]
-    await edited(twin, place(before), lambda r, _: {**r, "identifier": without})
-    await through(pipeline, event(LUNG, version="1"))
-    assert twin.current("Condition")[0]["identifier"] == before["identifier"]
+    before = facts(twin)
+    for fact in before:
+        await edited(twin, place(fact), lambda r, _: {**r, "identifier": r["identifier"][:-1]})
+    assert (await through(pipeline, event(LUNG, version="1"))).kept == 0
+    assert [fact["identifier"] for fact in facts(twin)] == [fact["identifier"] for fact in before]
 
 
 async def test_a_merge_that_rewrites_whose_all_is_has_edited_nothing(
@@ -225,6 +225,16 @@ async def test_what_a_person_changed_for_a_patient_whose_note_it_never_was_is_sh
     assert twin.current("Condition") == [theirs]
     assert twin.current("Observation")[0]["subject"] == {"reference": "Patient/p2"}
     assert reasons(twin) == ["note-of-another-patient"]
+
+
+async def test_an_edit_by_which_the_stamp_alone_is_lost_stays(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:
+    await through(pipeline, event(LUNG, version="1"))
+    noted = {"note": [{"text": "Discussed."}]}
+    (stage,) = twin.current("Observation")
+    theirs = await edited(twin, place(stage), lambda r, _: {**r, **noted, "identifier": r["identifier"][:-1]})
+    for text, version in ((LUNG + " No fever.", "2"), (NOTHING, "3"), (LUNG, "4")):
+        assert (await through(pipeline, event(text, version=version))).kept == 1
+        assert twin.current("Observation") == [theirs]
 
 
 async def test_a_persons_progress_on_a_task_stands(pipeline: Pipeline, twin: FhirTwin, event: Event) -> None:

@@ -2,7 +2,8 @@
 
 Four signs, each enough: the status says so; the content is not what its stamp says; ``meta.source`` is not the one that
 we write; a Provenance that is not ours names it, recorded after ours. What an older release wrote has no stamp, and is
-judged by the other three; but what has not even our identifier of the fact, someone else has written.
+judged by the other three; but what has not even our identifier of the fact, someone else has written. So has what holds
+and has no stamp beside a fact of the note that has one, for all of a note are stamped at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from medie_fhir.model import DocumentInfo, Json
 from medie_fhir.transaction.identity import FACTS, document_id
 from medie_fhir.transaction.stamp import is_as_written, relative, subject_of
-from medie_fhir.transaction.standing import Standing, place, version_of
+from medie_fhir.transaction.standing import Standing, is_in_error, place, version_of
 
 __all__ = ["decided", "judged"]
 
@@ -29,12 +30,14 @@ def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]
     whose = {subject_of({"subject": document.subject}), subject_of(standing.document or {})} - {None}
     sources = {f"DocumentReference/{document_id(document)}", document.reference}
     spoken_of = _spoken_of(standing)
+    are_stamped = any(is_as_written(r) is not None for r in standing.resources)
     ours = {place(r) for r in resources if decided(r)}
 
     def is_judged(resource: Json) -> bool:
         reference, as_written = place(resource), is_as_written(resource, whose)
         if as_written is None:
-            as_written = _is_signed(resource) and (reference in ours or not decided(resource))
+            was_stamped = are_stamped and not is_in_error(resource)
+            as_written = not was_stamped and _is_signed(resource) and (reference in ours or not decided(resource))
         return not as_written or _is_from_another(resource, sources) or reference in spoken_of
 
     return frozenset(place(r) for r in standing.resources if is_judged(r))

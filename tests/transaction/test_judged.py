@@ -70,7 +70,14 @@ def test_a_status_that_the_mapping_writes_itself_is_not() -> None:
 
 def test_content_that_is_not_what_the_stamp_says_is_a_persons() -> None:
     note = [{"text": "Discussed."}]
-    assert found({**stamped(CONDITION), "note": note}, {**OBSERVATION, "note": note}) == {"Condition/c"}
+    assert found({**stamped(CONDITION), "note": note}) == {"Condition/c"}
+    assert found({**OBSERVATION, "note": note}) == set(), "of an older release, and there is no telling"
+
+
+def test_what_has_lost_its_stamp_alone_is_a_persons() -> None:
+    assert found(stamped(CONDITION), OBSERVATION) == {"Observation/o"}
+    taken_back_by_an_older_release = {**OBSERVATION, "status": "entered-in-error"}
+    assert found(stamped(CONDITION), taken_back_by_an_older_release) == set()
 
 
 def test_a_subject_that_the_note_has_too_by_now_is_a_merge_and_any_other_a_persons() -> None:
