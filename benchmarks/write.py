@@ -1,10 +1,11 @@
-"""Writing alone: our writer against a bare httpx loop that posts the same ready-made Bundles to the same real server.
+"""Writing: our writer, and all of publishing, against a bare httpx loop on the same real server.
 
-Writes build/bench-write.json: {"name", "value", "unit", "baseline", "ratio"} a row. Both begin with what is ready: the
-bare loop with the Bundles as bytes, and it looks at no more than the status; ours with extraction records, of which it
-looks up what stands on the server, codes, renders and judges them, and posts what is to be written under a guard
-(``Pipeline.publish``). Each round both write documents that no one wrote before, so that each really creates; they take
-turns, and the fastest of each counts, for other work on the machine only ever slows. The CPU is that of this process.
+Writes build/bench-write.json: {"name", "value", "unit", "baseline", "ratio"} a row. The baseline is a bare httpx loop,
+which has ready-made Bundles as bytes and looks at no more than the status. ``write`` is our writer (pace, guard,
+retries, the answer read and judged) with the same Bundles. ``publish`` is all of publishing, from extraction records:
+what stands on the server is looked up, facts are coded, rendered and validated, and then written. Each round all write
+documents that no one wrote before, so that each really creates; they take turns, and the fastest of each counts, for
+other work on the machine only ever slows. The CPU is that of this process.
 
     python benchmarks/write.py [--documents 120] [--rounds 5] [--at-once 8] [--fhir URL] [--profile]
 """
@@ -22,7 +23,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from medie_fhir.adapters.fhir_wire import Patience  # noqa: E402
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent  # noqa: E402
 from medie_fhir.pipeline import Pipeline  # noqa: E402
 from medie_fhir.settings import Settings  # noqa: E402
+from medie_fhir.transaction import Standing, guarded  # noqa: E402
 from medie_fhir.wiring import Configuration, assemble_pipeline  # noqa: E402
 
 __all__ = ["Race", "Round"]
@@ -70,13 +72,12 @@ class Round:
 
 
 class Race:
-    """Both writers, on one server. ``ours`` and ``bare`` are their rounds."""
+    """All three on one server; ``rounds`` are theirs, by name."""
 
     def __init__(self, base_url: str, documents: int, at_once: int) -> None:
         self.base_url, self.documents, self.at_once = base_url, documents, at_once
         self.configuration = Configuration(Settings())
-        self.ours: list[Round] = []
-        self.bare: list[Round] = []
+        self.rounds: dict[str, list[Round]] = {"bare": [], "write": [], "publish": []}
         self._records: list[ExtractionRecord] = []
 
     async def prepare(self) -> None:
@@ -92,19 +93,18 @@ class Race:
 
     async def run(self, rounds: int, *, warm_up: int = 1) -> None:
         """Take turns, so many rounds; those to warm up don't count."""
+        runs = {"bare": self.run_bare, "write": self.run_write, "publish": self.run_publish}
         for number in range(-warm_up, rounds):
-            for one in (self.run_bare, self.run_ours) if number % 2 else (self.run_ours, self.run_bare):
-                done = await one()
+            for name in sorted(runs, reverse=bool(number % 2)):
+                done = await runs[name]()
                 if number >= 0:
-                    (self.bare if one == self.run_bare else self.ours).append(done)
-                name = "bare" if one == self.run_bare else "ours"
+                    self.rounds[name].append(done)
                 said = f"{done.per_second:.1f} documents/s, {done.cpu_ms:.1f} ms CPU each"
                 sys.stderr.write(f"  {name} {said}{'' if number >= 0 else ' (to warm up)'}\n")
 
     async def run_bare(self) -> Round:
         """The baseline."""
-        pipeline = self._pipeline(FhirTwin())
-        bundles = [_without_device(pipeline.bundle(record)) for record in self._fresh()]
+        bundles = [json.dumps(bundle, separators=(",", ":")).encode() for bundle in self._bundles()]
         headers = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
         async with self._client() as http:
 
@@ -113,8 +113,19 @@ class Race:
 
             return await self._timed(bundles, post)
 
-    async def run_ours(self) -> Round:
-        """The writer, as the consumers run it."""
+    async def run_write(self) -> Round:
+        """The writer, with ready-made Bundles."""
+        bundles = self._bundles()
+        async with FhirHttp(self.base_url, patience=Patience(timeout=120.0)) as server:
+            target = self._pipeline(server).target
+
+            async def write(bundle: Json) -> None:
+                await target.transact(bundle)
+
+            return await self._timed(bundles, write)
+
+    async def run_publish(self) -> Round:
+        """All of publishing, as the consumers run it."""
         records = self._fresh()
         async with FhirHttp(self.base_url, patience=Patience(timeout=120.0)) as server:
             pipeline = self._pipeline(server)
@@ -127,15 +138,25 @@ class Race:
             return await self._timed(records, publish)
 
     def rows(self) -> list[Json]:
-        """The figures."""
-        fastest = [max(r.per_second for r in rounds) for rounds in (self.ours, self.bare)]
-        median = [statistics.median(r.per_second for r in rounds) for rounds in (self.ours, self.bare)]
-        cpu = [min(r.cpu_ms for r in rounds) for rounds in (self.ours, self.bare)]
+        """The figures of the writer, and of publishing, by the baseline."""
+        return [row for name in ("write", "publish") for row in self._rows(name)]
+
+    def _rows(self, name: str) -> list[Json]:
+        both = (self.rounds[name], self.rounds["bare"])
+        fastest = [max(r.per_second for r in rounds) for rounds in both]
+        median = [statistics.median(r.per_second for r in rounds) for rounds in both]
+        cpu = [min(r.cpu_ms for r in rounds) for rounds in both]
         return [
-            _row("write: documents a second, fastest round", fastest, "1/s"),
-            _row("write: documents a second, median round", median, "1/s"),
-            _row("write: CPU a document", cpu, "ms"),
+            _row(f"{name}: documents a second, fastest round", fastest, "1/s"),
+            _row(f"{name}: documents a second, median round", median, "1/s"),
+            _row(f"{name}: CPU a document", cpu, "ms"),
         ]
+
+    def _bundles(self) -> list[Json]:
+        """Ready-made: what a first publishing posts, under the guard that no copy of the document is there yet."""
+        pipeline = self._pipeline(FhirTwin())
+        made = (put(_without_device(pipeline.bundle(record))) for record in self._fresh())
+        return [guarded(bundle, Standing()) for bundle in made]
 
     def _fresh(self) -> list[ExtractionRecord]:
         """The same records of documents that no one has written: of another source, so all ids are other ones."""
@@ -162,9 +183,8 @@ def _resources(bundle: Json | None) -> list[Json]:
     return [entry["resource"] for entry in bundle["entry"]] if bundle else []
 
 
-def _without_device(bundle: Json | None) -> bytes:
-    resources: Iterable[Json] = (r for r in _resources(bundle) if r["resourceType"] != "Device")
-    return json.dumps(put(resources), separators=(",", ":")).encode()
+def _without_device(bundle: Json | None) -> list[Json]:
+    return [r for r in _resources(bundle) if r["resourceType"] != "Device"]
 
 
 def _row(name: str, values: Sequence[float], unit: str) -> Json:
@@ -178,9 +198,9 @@ async def measured(base_url: str, asked: argparse.Namespace) -> list[Json]:
     race = Race(base_url, asked.documents, asked.at_once)
     await race.prepare()
     if asked.profile:
-        await race.run_ours()
+        await race.run_publish()
         with cProfile.Profile() as profile:
-            await race.run_ours()
+            await race.run_publish()
         pstats.Stats(profile, stream=sys.stderr).sort_stats("cumulative").print_stats(60)
         return []
     await race.run(asked.rounds)

@@ -13,7 +13,7 @@ import httpx
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
@@ -151,7 +151,7 @@ class FhirWire:
         Raises the error that any other answer, or none, stands for.
         """
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type((FhirUnavailable, FhirThrottled, FhirConflict)),
+            retry=retry_if_exception(self._may_pass),
             stop=stop_after_attempt(self._patience.attempts if ask.repeatable else 1)
             | stop_after_delay(self._patience.timeout),
             wait=self._wait,
@@ -159,6 +159,12 @@ class FhirWire:
             reraise=True,
         )
         return await retrying(self._attempt, ask)
+
+    def _may_pass(self, error: BaseException) -> bool:
+        """Whether trying again here may help; one that asks for a longer wait than ours is for the caller to heed."""
+        if isinstance(error, FhirThrottled):
+            return (error.retry_after or 0.0) <= self._patience.longest_wait
+        return isinstance(error, (FhirUnavailable, FhirConflict))
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
