@@ -307,7 +307,8 @@ async def test_after_a_crash_every_record_is_handled_and_few_of_them_twice():
     await finish(rig.loop(worker))
     times = Counter(worker.values)
     assert set(times) == set(numbered(100))
-    assert sum(times.values()) - 100 <= QUICK.max_in_flight
+    # What ran, and what ended while the last poll took its place.
+    assert sum(times.values()) - 100 <= 2 * QUICK.max_in_flight
     assert rig.committed == 100
 
 

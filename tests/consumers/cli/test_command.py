@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> Run:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,  # the demo, on a machine that is busy with others
             check=False,
         )
 
