@@ -25,6 +25,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import httpx
 REPO = Path(__file__).resolve().parents[1]
 sys.path += [str(REPO / "tests" / "proof"), str(REPO / "tests" / "faults")]
 
-from documents import PATIENTS, amended  # noqa: E402 - found by the line above
+from documents import amended  # noqa: E402 - found by the line above
 from oracle import Known  # noqa: E402
 from server import JvmError, lacking, real_fhir  # noqa: E402
 from stand import MODEL, each_of, put  # noqa: E402
@@ -50,6 +51,7 @@ from medie_fhir.wiring import Configuration, assemble_pipeline  # noqa: E402
 __all__ = ["Race", "Round"]
 
 OUT = Path("build/bench-write.json")
+_PATIENTS = tuple({"resourceType": "Patient", "id": f"bench-p{number}"} for number in range(40))  # as many as on a ward
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Race:
                     self._records.append(await pipeline.extract(event))
         device = next(r for r in _resources(pipeline.bundle(self._records[0])) if r["resourceType"] == "Device")
         async with self._client() as http:
-            (await http.post(self.base_url, json=put([*PATIENTS, device]))).raise_for_status()
+            (await http.post(self.base_url, json=put([*_PATIENTS, device]))).raise_for_status()
 
     async def run(self, rounds: int, *, warm_up: int = 1) -> None:
         """Take turns, so many rounds; those to warm up don't count."""
@@ -161,9 +163,7 @@ class Race:
     def _fresh(self) -> list[ExtractionRecord]:
         """The same records of documents that no one has written: of another source, so all ids are other ones."""
         source = f"bench-{uuid.uuid4().hex[:12]}"
-        return [
-            r.model_copy(update={"document": r.document.model_copy(update={"source": source})}) for r in self._records
-        ]
+        return [_of(record, source, patient) for record, patient in zip(self._records, cycle(_PATIENTS), strict=False)]
 
     async def _timed(self, items: Sequence[Any], work: Callable[[Any], Awaitable[None]]) -> Round:
         gc.collect()
@@ -177,6 +177,11 @@ class Race:
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(timeout=120, trust_env=False)
+
+
+def _of(record: ExtractionRecord, source: str, patient: Json) -> ExtractionRecord:
+    told = {"source": source, "subject": {"reference": f"Patient/{patient['id']}"}}
+    return record.model_copy(update={"document": record.document.model_copy(update=told)})
 
 
 def _resources(bundle: Json | None) -> list[Json]:
