@@ -6,15 +6,16 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from medie_fhir.adapters.aimd import Aimd
+from medie_fhir.adapters.passing import Passing
 from medie_fhir.errors import FhirRejected, FhirThrottled, FhirUnavailable
 from medie_fhir.model import Json
-from medie_fhir.ports import Content, FhirServer
+from medie_fhir.ports import FhirServer
 
 __all__ = ["PacedFhir", "subjects"]
 
@@ -36,7 +37,7 @@ class _Turn:
     begun: bool = False
 
 
-class PacedFhir:
+class PacedFhir(Passing):
     """A FhirServer (see ports) that passes all on, and transactions at the pace that the server can take.
 
     - At most ``most`` run at once, and fewer while the server throttles, fails or is slow (:mod:`.aimd`).
@@ -61,7 +62,7 @@ class PacedFhir:
         clock: Callable[[], float] = time.monotonic,
         later: Later = _later,
     ) -> None:
-        self._server = server
+        super().__init__(server)
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._clock, self._later = clock, later
         self._law = Aimd(most)
@@ -90,26 +91,6 @@ class PacedFhir:
     def paused(self) -> float:
         """Seconds until the next transaction may begin, as the server asked; 0 where it didn't."""
         return max(0.0, self._resume_at - self._clock())
-
-    async def capabilities(self) -> Json:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.capabilities()
-
-    async def read(self, resource_type: str, resource_id: str) -> Json | None:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.read(resource_type, resource_id)
-
-    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.search(resource_type, params)
-
-    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.history(resource_type, resource_id)
-
-    async def content(self, url: str) -> Content:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.content(url)
 
     async def transact(self, bundle: Json) -> Json:
         """Post a transaction when its turn has come. Raises FhirRejected, too, for one that is too large."""

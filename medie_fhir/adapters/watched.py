@@ -6,8 +6,9 @@ that records wait for counts: that a server answers a probe says nothing of whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from medie_fhir.adapters.passing import Passing
 from medie_fhir.model import Json
 from medie_fhir.ports import Content, FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
 
@@ -35,39 +36,7 @@ class WatchedModel:
         return await self._server.describe()
 
 
-class _Passing:
-    """A FhirServer (see ports) that passes all on."""
-
-    def __init__(self, server: FhirServer) -> None:
-        self._server = server
-        self.worked = 0
-
-    async def capabilities(self) -> Json:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.capabilities()
-
-    async def read(self, resource_type: str, resource_id: str) -> Json | None:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.read(resource_type, resource_id)
-
-    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.search(resource_type, params)
-
-    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.history(resource_type, resource_id)
-
-    async def transact(self, bundle: Json) -> Json:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.transact(bundle)
-
-    async def content(self, url: str) -> Content:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.content(url)
-
-
-class WatchedTarget(_Passing):
+class WatchedTarget(Passing):
     """The FHIR server that is written to. ``worked``: how many transactions it has taken.
 
     ``guard`` is asked right before each transaction, and raises where it must not be sent.
@@ -75,6 +44,7 @@ class WatchedTarget(_Passing):
 
     def __init__(self, server: FhirServer) -> None:
         super().__init__(server)
+        self.worked = 0
         self.guard: Callable[[], None] | None = None
 
     async def transact(self, bundle: Json) -> Json:
@@ -86,8 +56,12 @@ class WatchedTarget(_Passing):
         return answer
 
 
-class WatchedSource(_Passing):
+class WatchedSource(Passing):
     """The FHIR server that is read from. ``worked``: how many contents and resources it has given."""
+
+    def __init__(self, server: FhirServer) -> None:
+        super().__init__(server)
+        self.worked = 0
 
     async def read(self, resource_type: str, resource_id: str) -> Json | None:
         """See :class:`~medie_fhir.ports.FhirServer`."""

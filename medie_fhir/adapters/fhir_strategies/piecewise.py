@@ -15,6 +15,7 @@ from medie_fhir.adapters.fhir_answers import error_of
 from medie_fhir.adapters.fhir_outcome import resource_name
 from medie_fhir.adapters.fhir_strategies.order import in_steps
 from medie_fhir.adapters.fhir_write import WritesSingly
+from medie_fhir.adapters.passing import Passing
 from medie_fhir.errors import (
     FhirAnswerInvalid,
     FhirConflict,
@@ -25,7 +26,6 @@ from medie_fhir.errors import (
     FhirUnavailable,
 )
 from medie_fhir.model import Json
-from medie_fhir.ports import Content
 from medie_fhir.transaction.stamp import SYSTEM as STAMP
 from medie_fhir.transaction.stamp import stamped
 from medie_fhir.transaction.standing import retracted
@@ -40,35 +40,16 @@ _REFUSED = (FhirConflict, FhirForbidden, FhirRejected)
 _DOWN = (FhirUnavailable, FhirThrottled, FhirUnauthorized)
 
 
-class Piecewise:
+class Piecewise(Passing):
     """A FhirServer (see ports) whose transactions are batches, or with ``batch`` off single writes.
 
     An ``ifMatch`` guards the whole: it is looked at before the first step, and again by the server at its own entry.
     """
 
     def __init__(self, server: WritesSingly, *, batch: bool) -> None:
-        self._server = server
+        super().__init__(server)
+        self._writer = server
         self._batch = batch
-
-    async def capabilities(self) -> Json:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.capabilities()
-
-    async def read(self, resource_type: str, resource_id: str) -> Json | None:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.read(resource_type, resource_id)
-
-    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.search(resource_type, params)
-
-    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.history(resource_type, resource_id)
-
-    async def content(self, url: str) -> Content:
-        """See :class:`~medie_fhir.ports.FhirServer`."""
-        return await self._server.content(url)
 
     async def transact(self, bundle: Json) -> Json:
         """Write the entries in steps; the answers as those of a transaction.
@@ -120,7 +101,7 @@ class Piecewise:
         if not self._batch:
             (index,) = part
             try:
-                answers[index] = await self._server.write(entries[index])
+                answers[index] = await self._writer.write(entries[index])
             except _REFUSED:
                 refused.add(index)
                 raise
