@@ -45,8 +45,9 @@ Offsets = Mapping[TopicPartition, int]
 class LoopOptions:
     """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
 
-    A poll waits for ``idle_poll_s`` with nothing in flight, and ``busy_poll_s`` with something. While as much is in
-    flight as may be, it is the work that is waited for, so long at most, and the poll that follows waits for nothing.
+    A poll waits for ``idle_poll_s`` with nothing in flight, and ``busy_poll_s`` with something. Once as much is in
+    flight as may be, the work is waited for, so long at most; from then on a poll waits for ``held_poll_s``, for no poll
+    can be ended early, and what becomes free must not stay so.
 
     ``absent_after_s`` must be under the session's timeout (see :meth:`Loop.check_presence`).
 
@@ -63,6 +64,7 @@ class LoopOptions:
     span_limit: int = 10_000
     idle_poll_s: float = 1.0
     busy_poll_s: float = 0.05
+    held_poll_s: float = 0.01
     retry: RetryOptions = field(default_factory=RetryOptions)
 
 
@@ -102,6 +104,7 @@ class Loop:
         # The consumer's thread's own:
         self._committed_at = monotonic()
         self._reach = Reach(consumer, self._stage, monotonic)
+        self._held = False  # at the last look there was no room, and none came
         self._ends: dict[TopicPartition, int] = {}
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
@@ -204,10 +207,13 @@ class Loop:
         """How long the next poll may wait.
 
         Work that ends soon is waited for here: a partition that is paused is not read ahead, so pausing takes time.
+        Where it doesn't end soon, all further waiting is the polls': a rebalance gets on in them alone.
         """
         options, flight = self._options, self._flight
-        if not self._processor.waiting and not flight.wait_room(options.busy_poll_s):
-            return 0.0
+        patience = 0.0 if self._held else options.busy_poll_s
+        self._held = not self._processor.waiting and not flight.wait_room(patience)
+        if self._held:
+            return options.held_poll_s
         return options.busy_poll_s if flight.busy else options.idle_poll_s
 
     def _polled(self, wait: float) -> list[Message]:

@@ -24,7 +24,7 @@ from medie_fhir.adapters.shadowed import Shadowed
 from medie_fhir.errors import FhirConflict, FhirUnavailable
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.ports import FhirServer
-from medie_fhir.settings import Settings
+from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.transaction import BASE, transaction
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
@@ -96,13 +96,17 @@ def what_holds(twin: FhirTwin) -> list[Json]:
 
 
 @pytest.fixture
-def live(configuration: Configuration, model: Any, event: Callable[..., bytes]) -> Callable[..., Awaitable[None]]:
+def live(
+    configuration: Configuration, model: Any, event: Callable[..., bytes], tmp_path: Path
+) -> Callable[..., Awaitable[None]]:
     """A process that publishes one moment of a life, to a target that holds the patient or can't be asked for her."""
     model.script = SAID
     life = [event(LUNG), event(COLON, version="2"), event(LUNG, "d2"), event(COLON, version="3", status="superseded")]
 
     async def moment(number: int, target: FhirServer) -> None:
-        pipeline = assemble_pipeline(Settings(), configuration, model=model, source=target, target=target)
+        aside = Settings(fhir=FhirSettings(bundles=tmp_path, shadow=tmp_path / "shadow"))
+        settings = aside if isinstance(target, Shadowed) else Settings()
+        pipeline = assemble_pipeline(settings, configuration, model=model, source=target, target=target)
         for each in await pipeline.events(life[number]):
             assert isinstance(each, NoteEvent)
             record = await pipeline.extract(each)

@@ -265,7 +265,7 @@ _KINDS: tuple[Kind, ...] = (
     ),
     _spoilt("extract", "MalformedMarkup", attachment=_attached("text/xml", _encoded(_CDA))),
     _garbled,
-    _spoilt("publish", "FhirRejected", subject={"reference": "Patient/stranger-1", "display": NAME}),
+    _spoilt("publish", "SubjectMissing", subject={"reference": "Patient/stranger-1", "display": NAME}),
     _huge,
     _without_key,
 )
