@@ -46,8 +46,8 @@ class LoopOptions:
     """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
 
     A poll waits for ``idle_poll_s`` with nothing in flight, and ``busy_poll_s`` with something. Once as much is in
-    flight as may be, the work is waited for, so long at most; from then on a poll waits for ``held_poll_s``, for no poll
-    can be ended early, and what becomes free must not stay so.
+    flight as may be, the work is waited for, so long at most; then on a poll waits for ``held_poll_s``: no poll can be
+    ended early, and what becomes free must not stay so.
 
     ``absent_after_s`` must be under the session's timeout (see :meth:`Loop.check_presence`).
 

@@ -15,13 +15,14 @@ from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_strategies import NEEDED, Adapting, adapted
 from medie_fhir.adapters.fhir_wire import Patience
 from medie_fhir.adapters.ndjson_files import NdjsonFiles
+from medie_fhir.adapters.out_folder import fit
 from medie_fhir.adapters.shadow import Shadow
 from medie_fhir.adapters.shadowed import Closing, Shadowed
 from medie_fhir.errors import SettingsError
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import FhirSettings, Settings
 
-__all__ = ["allowed_hosts", "is_asked", "open_source", "open_target", "proven", "strategy_of"]
+__all__ = ["allowed_hosts", "check_settings", "is_asked", "open_source", "open_target", "proven", "strategy_of"]
 
 _TYPES = NEEDED | {"Task"}  # a mapping may ask for a reviewer's task
 
@@ -70,6 +71,14 @@ async def open_source(settings: Settings) -> AsyncIterator[FhirServer]:
     """The FHIR server that holds the notes' content: the target, where the settings name no other."""
     async with _http(settings, target=settings.fhir.source_base_url is None) as server:
         yield server
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError where a login or certificate can't be, or a folder isn't fit. Nobody is asked."""
+    for target in (True, False) if settings.fhir.source_base_url else (True,):
+        _login(settings.fhir, target=target)
+    if settings.fhir.bundles is not None:
+        fit(settings.fhir.bundles)
 
 
 async def strategy_of(settings: Settings) -> str:

@@ -43,6 +43,8 @@ def _http_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a URL with http:// or https:// and a host")
+    if "@" in parts.netloc or parts.query or parts.fragment:  # it is shown, in logs and by doctor
+        raise ValueError("must hold no user, password, query or fragment: logins have settings of their own")
     return url
 
 
@@ -387,7 +389,7 @@ def load_settings(file: Path | None = None) -> Settings:
     except Unreadable as error:  # its text names the part of the settings, and not the value
         raise SettingsError(f"{error}: lists and mappings are written as JSON in the environment") from None
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in error.errors(include_input=False)]
+        faults = [": ".join([*_place(e), _told(e)]) for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(faults)) from None
 
 
@@ -425,6 +427,11 @@ def _with_secrets_of_files(given: Mapping[str, str | None]) -> dict[str, str | N
     if faults:
         raise SettingsError("\n".join(faults))
     return found
+
+
+def _place(fault: ErrorDetails) -> list[str]:
+    """The setting at fault; none where it is several that contradict each other."""
+    return [".".join(map(str, fault["loc"]))] if fault["loc"] else []
 
 
 def _told(fault: ErrorDetails) -> str:

@@ -10,6 +10,14 @@ from medie_fhir.errors import SettingsError
 from medie_fhir.settings import load_settings, secret_variables
 
 
+@pytest.mark.parametrize("url", ["http://user:SECRET@h/fhir", "http://h/fhir?apikey=SECRET", "http://h/fhir#SECRET"])
+def test_a_url_holds_no_secret_for_it_is_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIE_FHIR__BASE_URL", url)
+    with pytest.raises(SettingsError, match=r"fhir\.base_url: must hold no user") as caught:
+        load_settings()
+    assert "SECRET" not in str(caught.value)
+
+
 def test_the_environment_wins_over_the_file_setting_by_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "s.yaml"
     file.write_text("loop: {max_in_flight: 3, drain_seconds: 4}\n", encoding="utf-8")

@@ -20,10 +20,11 @@ from consumers.loop import Loop
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
 from medie_fhir.adapters.otel import open_tracing
+from medie_fhir.fhir_servers import check_settings
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import Settings
 from medie_fhir.telemetry import Telemetry, Together
-from medie_fhir.wiring import WatchedPipeline, open_pipeline
+from medie_fhir.wiring import Configuration, WatchedPipeline, open_pipeline
 
 __all__ = ["app"]
 
@@ -59,6 +60,8 @@ def publish(until_end: UntilEnd = False, config: Config = None) -> None:
 
 async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    Configuration(settings)  # what is wrong here is told at once, and not after the broker has been waited for
+    check_settings(settings)
     broker, metrics = KafkaBroker.of(settings.kafka), Metrics()
     for warning in await asyncio.to_thread(broker.examine, settings.kafka, halves):
         log.warning("kafka: %s", warning)
