@@ -43,12 +43,18 @@ def _http_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a URL with http:// or https:// and a host")
+    return url
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:  # it is shown, in logs and by doctor
         raise ValueError("must hold no user, password, query or fragment: logins have settings of their own")
     return url
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+CollectorUrl = Annotated[str, AfterValidator(_http_url)]  # a collector's login has no other place
+HttpUrl = Annotated[CollectorUrl, AfterValidator(_without_secrets)]
 
 
 class _Part(BaseModel):
@@ -318,7 +324,7 @@ class HealthSettings(_Part):
 class TracingSettings(_Part):
     """OpenTelemetry; needs the extra `otel`."""
 
-    endpoint: HttpUrl | None = Field(default=None, description="OTLP over HTTP: http://collector:4318; none: off.")
+    endpoint: CollectorUrl | None = Field(default=None, description="OTLP over HTTP: http://collector:4318; none: off.")
     service_name: str = Field(default="medie-fhir", description="The service's name in the traces.")
     sampled: float = Field(default=1.0, ge=0, le=1, description="Share of traces kept, where no parent has decided.")
 
