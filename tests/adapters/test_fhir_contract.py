@@ -661,6 +661,14 @@ async def test_of_sixteen_racing_creates_under_version_0_one_creates(target: Tar
     assert len(await target.server.history("Patient", target.id("p"))) == 1
 
 
+async def test_as_many_bundles_as_we_ever_post_at_once_are_all_answered(target: Target) -> None:
+    born = [puts([patient(target, f"p{n}")]) for n in range(64)]
+
+    came = await racing(target, born)
+
+    assert winners(came, "201") == 64
+
+
 async def test_of_sixteen_racing_updates_of_one_version_one_is_let_through(target: Target) -> None:
     await target.server.transact(puts([patient(target)]))
 

@@ -61,6 +61,8 @@ class FhirTwinServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the default of 5, the system resets a connection when more come at once than are taken in.
+    request_queue_size = 128
     twin: FhirTwin
     fault: Fault | None
 
