@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from medie_fhir.coding.lookup import coding_key, denies, text_only
 from medie_fhir.coding.quantity import Quantity, find_quantity
-from medie_fhir.coding.tables import Entry, Table, Tables
+from medie_fhir.coding.tables import Entry, Named, Table, Tables
 from medie_fhir.coding.wording import parenthesised, plain
 from medie_fhir.model import Coding, Concept
 
@@ -65,10 +65,9 @@ def _parsed(text: str, value: str, tables: Tables) -> Concept | None:
 def _marker(text: str, tables: Tables) -> tuple[Entry | None, str, Entry | None]:
     """The marker, the text without it, and the result that the name implies (MSI-H). None where two are named."""
     results, markers = tables["biomarker_results"], tables["biomarkers"]
-    implied = {found[0].slug: found[0] for m in results.pattern.finditer(text) if (found := results.find(m.group()))}
-    implied = {slug: entry for slug, entry in implied.items() if slug in _IMPLIED}
-    named = list(markers.pattern.finditer(text))
-    entries = {found[0].slug: found[0] for m in named if (found := markers.find(m.group()))}
+    implied = {hit.entry.slug: hit.entry for hit in results.named(text) if hit.entry.slug in _IMPLIED}
+    named = list(markers.named(text))
+    entries = {hit.entry.slug: hit.entry for hit in named}
     if implied:
         entries = {slug: entry for slug, entry in entries.items() if slug not in ("msi", "mmr")}
         if entries:
@@ -77,18 +76,19 @@ def _marker(text: str, tables: Tables) -> tuple[Entry | None, str, Entry | None]
         if slugs not in ({"msi-high", "mmr-deficient"}, {"msi-stable", "mmr-proficient"}) and len(slugs) != 1:
             return None, text, None
         slug = min(slugs, key=lambda s: s.startswith("mmr"))
-        rest = results.pattern.sub(lambda m: " " if _slug(results, m.group()) in implied else m.group(), text)
-        return markers.entries[_IMPLIED[slug]], markers.pattern.sub(" ", rest), implied[slug]
+        rest = _cut(text, [hit for hit in results.named(text) if hit.entry.slug in implied])
+        return markers.entries[_IMPLIED[slug]], markers.without_named(rest), implied[slug]
     if len(entries) != 1:
         return None, text, None
     first = named[0]
-    tail = markers.pattern.sub(" ", text[first.end() :])
-    return next(iter(entries.values())), f"{text[: first.start()]} {tail}".strip(), None
+    tail = markers.without_named(text[first.end :])
+    return next(iter(entries.values())), f"{text[: first.start]} {tail}".strip(), None
 
 
-def _slug(table: Table, wording: str) -> str | None:
-    found = table.find(wording)
-    return found[0].slug if found else None
+def _cut(text: str, hits: list[Named]) -> str:
+    for _, start, end in reversed(hits):
+        text = f"{text[:start]} {text[end:]}"
+    return text
 
 
 def _implied(rest: str, entry: Entry) -> _Result | None:
@@ -109,10 +109,10 @@ def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
     quantity = find_quantity(rest)
     if quantity is not None:
         rest = f"{rest[: quantity.start]} {rest[quantity.end :]}"
-    hits = [(m.group(), found[0]) for m in table.pattern.finditer(rest) if (found := table.find(m.group()))]
+    hits = [(rest[hit.start : hit.end], hit.entry) for hit in table.named(rest)]
     stated = [entry for wording, entry in hits if not _ASPECTS.fullmatch(wording)]
     entries |= {entry.slug: entry for entry in stated or [entry for _, entry in hits]}
-    rest = table.pattern.sub(" ", rest)
+    rest = table.without_named(rest)
     if _FILLER.sub("", _ASPECTS.sub(" ", rest)).strip() or any(slug in _IMPLIED for slug in entries):
         return None
     if "positive" in entries and "score-3" in entries:

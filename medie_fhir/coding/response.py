@@ -37,7 +37,7 @@ def code_response(value: str, tables: Tables) -> Concept:
     if hit is None and (parts := parenthesised(plain(value))) is not None:
         outer, inner = (_find(part, table, tables) for part in parts)
         if outer is not None and (
-            _same(outer, inner) if inner else not (table.pattern.search(parts[1]) or denies(parts[1]))
+            _same(outer, inner) if inner else not (any(table.named(parts[1])) or denies(parts[1]))
         ):
             hit = Hit(outer.entry, "rule")
     return text_only(value) if hit is None else as_concept(hit)
@@ -70,7 +70,7 @@ def _treated(text: str, table: Table, tables: Tables) -> Entry | None:
     status, *rest = _TREATED.split(text, 1)
     if not rest:
         return None
-    untold = tables["treatments"].pattern.sub(" ", rest[0])
+    untold = tables["treatments"].without_named(rest[0])
     if untold == rest[0] or without(untold, _OF_TREATMENT)[0]:
         return None
     hit = _find(status, table, tables)

@@ -72,10 +72,9 @@ def _find(text: str, table: Table) -> list[Hit]:
     bare = _DOSE.sub(" ", plain(text))
     if (hit := _bare(bare, table)) is not None:
         return [hit]
-    if without(_JOINTS.sub(" ", table.pattern.sub(" ", bare)), _MODIFIERS)[0]:
+    if without(_JOINTS.sub(" ", table.without_named(bare)), _MODIFIERS)[0]:
         return []
-    named = (table.find(match.group()) for match in table.pattern.finditer(bare))
-    return list({found[0].slug: Hit(found[0], "rule") for found in named if found}.values())
+    return list({hit.entry.slug: Hit(hit.entry, "rule") for hit in table.named(bare)}.values())
 
 
 def _bare(text: str, table: Table) -> Hit | None:

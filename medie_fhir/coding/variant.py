@@ -122,11 +122,10 @@ def _genes(text: str, table: Table) -> tuple[list[Entry], str, bool]:
     """The genes that are named, the text without them, and whether two are written as one word (BCR-ABL1)."""
     found: list[Entry] = []
     spans: list[tuple[int, int]] = []
-    for match in table.pattern.finditer(text):
-        entry = table.find(match.group())
-        if entry is not None and all(gene is not entry[0] for gene in found):
-            found.append(entry[0])
-        spans.append(match.span())
+    for entry, *span in table.named(text):
+        if all(gene is not entry for gene in found):
+            found.append(entry)
+        spans.append((span[0], span[1]))
     fused = len(found) > 1 and bool(_FUSED.match(text[spans[0][1] : spans[1][0]])) and len(found) == 2  # noqa: PLR2004
     for start, end in reversed(spans):
         text = f"{text[:start]} {text[end:]}"

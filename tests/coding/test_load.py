@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from medie_fhir.coding.tables import COLUMNS, REQUIRED, Tables, load_tables
+from medie_fhir.coding import Tables, load_tables
+from medie_fhir.coding.load import COLUMNS, REQUIRED
 from medie_fhir.errors import InvalidTerminology
 from medie_fhir.shipped import shipped
 
