@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from medie_fhir.mapping.policy import FieldPolicy
 from medie_fhir.model import Frozen, Json
@@ -21,6 +22,15 @@ class Template(Frozen):
         default=None, description="A FHIRPath expression; the resource is made where it gives true."
     )
     resource: Json = Field(description="The resource as FPML: FHIR, with {{ FHIRPath }} where a value goes.")
+    _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
+
+    def where(self, *place: str | int) -> str:
+        """File, line and path of a part of the template, for messages; the path alone where it is of no file."""
+        return self._where(place) if self._where else ".".join(map(str, place))
+
+    def stands(self, where: Callable[[tuple[str | int, ...]], str]) -> None:
+        """Tell it what file and lines it was read from."""
+        self._where = where
 
 
 class MappingFile(Frozen):

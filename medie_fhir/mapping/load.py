@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from medie_fhir.errors import InvalidMapping, RenderError
-from medie_fhir.mapping.evaluate import expressions, unclosed
-from medie_fhir.mapping.file import MappingFile
+from medie_fhir.mapping.compile import Compiler
+from medie_fhir.mapping.file import MappingFile, Template
+from medie_fhir.mapping.policy import FieldPolicy
 from medie_fhir.mapping.render import render
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.source import Source
-from medie_fhir.mapping.syntax import is_fhirpath
 
 __all__ = ["Mapping", "load_mapping"]
 
-_OURS = frozenset({"fact", "concept", "document", "subject", "effective", "recorded", "source", "primary"})
-_VARIABLES = _OURS | {"context", "resource", "ucum", "sct", "loinc"}  # FHIRPath R2 §9, FPML
+_KEYS: dict[str, type[BaseModel]] = {"templates": Template, "policy": FieldPolicy}
+_MOST_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,15 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
     try:
         file = MappingFile.model_validate(source.data)
     except ValidationError as error:
-        faults += [
-            source.fault(tuple(e["loc"]), e["msg"]) for e in error.errors(include_input=False, include_url=False)
-        ]
+        faults += [source.fault(tuple(e["loc"]), _said(e)) for e in error.errors(include_url=False)]
         raise InvalidMapping(faults) from None
+    for index, template in enumerate(file.templates):
+        template.stands(partial(_of_template, source, index))
+    faults += _names_twice(file, source)
     faults += _unknown_fields(file, source, frozenset(fields))
     faults += _broken_expressions(file, source)
     if not faults:
-        faults += _broken_templates(file, source)
+        faults += _broken_templates(file)
     if faults:
         raise InvalidMapping(faults)
     # What becomes of a person's edits changes nothing that is made of a note: the label, and with it the Provenances'
@@ -62,6 +66,34 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
     content = file.model_dump(mode="json", exclude={"reviewed"})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _of_template(source: Source, index: int, place: tuple[str | int, ...]) -> str:
+    return source.place(("templates", index, *place))
+
+
+def _said(error: ErrorDetails) -> str:
+    """What is wrong with the file's shape, what was found, and what is allowed."""
+    if error["type"] == "extra_forbidden":
+        *around, key = error["loc"]
+        allowed = _KEYS.get(str(around[0]) if around else "", MappingFile).model_fields
+        near = difflib.get_close_matches(str(key), allowed, 1)
+        meant = f" (did you mean '{near[0]}'?)" if near else ""
+        return f"no such key{meant}; allowed: {', '.join(allowed)}"
+    found = error["input"]
+    shown = (
+        f"; found {found!r}" if isinstance(found, str | int | float | None) and len(repr(found)) <= _MOST_SHOWN else ""
+    )
+    return "missing" if error["type"] == "missing" else f"{error['msg']}{shown}"
+
+
+def _names_twice(file: MappingFile, source: Source) -> list[str]:
+    names = [template.name for template in file.templates]
+    return [
+        source.fault(("templates", n, "name"), f"'{name}' is the name of another template, too")
+        for n, name in enumerate(names)
+        if name in names[:n]
+    ]
 
 
 def _unknown_fields(file: MappingFile, source: Source, fields: frozenset[str]) -> list[str]:
@@ -78,50 +110,18 @@ def _unknown_fields(file: MappingFile, source: Source, fields: frozenset[str]) -
 
 
 def _broken_expressions(file: MappingFile, source: Source) -> list[str]:
-    found = []
+    compiler = Compiler()
     for index, template in enumerate(file.templates):
-        all_of_it = expressions(template.resource, ("templates", index, "resource"))
-        found += [
-            source.fault(place, "a brace of {{ … }}, {[ … ]} or {% … %} has no counterpart")
-            for place in unclosed(template.resource, ("templates", index, "resource"))
-        ]
+        compiler.template(template.resource, ("templates", index, "resource"))
         if template.when is not None:
-            all_of_it.append((("templates", index, "when"), template.when))
-        for path, expression in all_of_it:
-            if not is_fhirpath(expression):
-                found.append(source.fault(path, f"'{expression}' is no FHIRPath expression"))
-                continue
-            first = expression[1:].split(".")[0].split("(")[0]
-            if (
-                expression.startswith("%")
-                and first.isidentifier()
-                and first not in _VARIABLES | _loop_variables(template.resource)
-            ):
-                found.append(source.fault(path, f"'%{first}' is no variable; allowed: {', '.join(sorted(_OURS))}"))
-    return found
+            compiler.expression(template.when, ("templates", index, "when"))
+    return [source.fault(place, what) for place, what in compiler.faults]
 
 
-def _loop_variables(template: object) -> frozenset[str]:
-    """The names that ``{% for %}`` and ``{% assign %}`` bind anywhere in a template."""
-    if isinstance(template, list):
-        return frozenset().union(*map(_loop_variables, template))
-    if not isinstance(template, dict):
-        return frozenset()
-    names: set[str] = set()
-    for key, value in template.items():
-        words = str(key).strip("{%} ").replace(",", " ").split()
-        if words[:1] == ["for"] and "in" in words:
-            names.update(words[1 : words.index("in")])
-        if words[:1] == ["assign"]:
-            names.update(k for item in (value if isinstance(value, list) else [value]) for k in item)
-        names |= _loop_variables(value)
-    return frozenset(names)
-
-
-def _broken_templates(file: MappingFile, source: Source) -> list[str]:
+def _broken_templates(file: MappingFile) -> list[str]:
     """Every template, rendered for samples of its field, with and without codes, date and confidence."""
     found: dict[str, None] = {}
-    for index, template in enumerate(file.templates):
+    for template in file.templates:
         only_this = file.model_copy(update={"templates": (template,)})
         for dated in (True, False):
             record = sample_record(dated=dated)
@@ -136,7 +136,7 @@ def _broken_templates(file: MappingFile, source: Source) -> list[str]:
                         system="urn:sample",
                     )
                 except RenderError as error:
-                    found[source.fault(("templates", index, "resource"), str(error))] = None
+                    found[str(error)] = None
     return list(found)
 
 

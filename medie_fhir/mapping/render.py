@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
-from fhir.resources.R4B import get_fhir_model_class
-from pydantic import BaseModel, ValidationError
-
 from medie_fhir.errors import RenderError
+from medie_fhir.mapping.compile import Compiler
 from medie_fhir.mapping.envelope import wrap
-from medie_fhir.mapping.evaluate import resolve
 from medie_fhir.mapping.file import MappingFile, Template
-from medie_fhir.mapping.shape import faults
+from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderable
+from medie_fhir.mapping.validity import Validity
 from medie_fhir.model import CodedFact, ExtractionRecord, Json
 
 __all__ = ["effective", "render"]
@@ -107,42 +105,65 @@ def _of_the_fact(fact: CodedFact, note: Json) -> Json:
 def _one(template: Template, variables: Json, fact: CodedFact) -> Json | None:
     if not _applies(template, variables, fact):
         return None
-    resource: Any = _resolved(template.resource, variables, template, fact)
+    resource = _made(_Compiled.of(template).resource, variables, template, fact)
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
-        raise RenderError(f"template '{template.name}' ({fact.fact.field}): makes no resource with a resourceType")
+        raise _failure(template, fact, ("resource",), "makes no resource with a resourceType")
     return resource
 
 
 def _applies(template: Template, variables: Json, fact: CodedFact) -> bool:
-    return template.when is None or _resolved(f"{{{{ {template.when} }}}}", variables, template, fact) is True
+    when = _Compiled.of(template).when
+    if when is None:
+        return True
+    holds = _made(when, variables, template, fact)
+    if holds is not NOTHING and not isinstance(holds, bool):
+        raise _failure(template, fact, ("when",), f"'{template.when}' gives neither true nor false")
+    return holds is True
 
 
-def _resolved(part: Any, variables: Json, template: Template, fact: CodedFact) -> Any:
+def _made(node: Node, variables: Json, template: Template, fact: CodedFact) -> Any:
     try:
-        return resolve(part, variables)
-    except RenderError as error:
-        raise RenderError(f"template '{template.name}' ({fact.fact.field}): {error}") from None
+        return node.make(Scope(variables, {}))
+    except Unrenderable as failed:
+        raise _failure(template, fact, failed.place, failed.what) from None
 
 
-@cache
-def _model(resource_type: str) -> type[BaseModel] | None:
-    try:
-        model: type[BaseModel] = get_fhir_model_class(resource_type)
-    except (AttributeError, LookupError, ValueError):
-        return None
-    return model
+def _failure(template: Template, fact: CodedFact, place: Place, what: str) -> RenderError:
+    return RenderError(f"{template.where(*place)}: template '{template.name}' ({fact.fact.field}): {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A template's nodes, kept beside the template itself: no other at its address is taken for it."""
+
+    template: Template
+    resource: Node
+    when: Node | None
+
+    @classmethod
+    def of(cls, template: Template) -> _Compiled:
+        kept = _COMPILED.get(id(template))
+        if kept is None or kept.template is not template:
+            compiler = Compiler()
+            when = None if template.when is None else compiler.template(f"{{{{ {template.when} }}}}", ("when",))
+            kept = cls(template, compiler.template(template.resource, ("resource",)), when)
+            while len(_COMPILED) >= _MOST_COMPILED:
+                _COMPILED.pop(next(iter(_COMPILED)))
+            _COMPILED[id(template)] = kept
+        return kept
+
+
+_COMPILED: dict[int, _Compiled] = {}
+_MOST_COMPILED = 256
+
+
+_VALIDITY = Validity()
 
 
 def _must_be_valid(resource: Json, template: Template) -> None:
     """Raise RenderError, naming elements and never values, unless the resource is R4 and keeps our shape rules."""
-    wrong = faults(resource)
-    model = _model(resource["resourceType"])
-    if model is None:
-        wrong.append("the resourceType is none of FHIR R4's")
-    else:
-        try:
-            model.model_validate(resource)
-        except ValidationError as error:
-            wrong += [f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)]
-    if wrong:
-        raise RenderError(f"template '{template.name}' makes no valid {resource['resourceType']}: {'; '.join(wrong)}")
+    if wrong := _VALIDITY.faults(resource):
+        raise RenderError(
+            f"{template.where('resource')}: template '{template.name}' makes no valid {resource['resourceType']}:"
+            f" {'; '.join(wrong)}"
+        )

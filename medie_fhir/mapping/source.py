@@ -11,6 +11,7 @@ from medie_fhir.errors import InvalidMapping
 __all__ = ["Source"]
 
 Path = tuple[str | int, ...]
+_MOST_NODES = 100_000
 
 
 class Source:
@@ -33,10 +34,17 @@ class Source:
             )
         self._marks: dict[Path, yaml.Mark] = {}
         self.faults: list[str] = []
-        self._visit(node, ())
+        self._visit(node, (), ())
 
-    def _visit(self, node: yaml.Node, path: Path) -> None:
+    def _visit(self, node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> None:
+        if any(node is outer for outer in around):
+            raise InvalidMapping(
+                [f"{self._at(node.start_mark)}: {_dotted(path)}: a loop: the alias stands within itself"]
+            )
+        if len(self._marks) >= _MOST_NODES:
+            raise InvalidMapping([f"{self.name}: holds more than {_MOST_NODES:,} values, its aliases written out"])
         self._marks[path] = node.start_mark
+        around = (*around, node)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
@@ -45,20 +53,24 @@ class Source:
                         f"{self._at(key.start_mark)}: {_dotted((*path, key.value))}: the key stands twice"
                     )
                 seen.add(key.value)
-                self._visit(value, (*path, key.value))
+                self._visit(value, (*path, key.value), around)
         elif isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
-                self._visit(item, (*path, index))
+                self._visit(item, (*path, index), around)
 
     def _at(self, mark: yaml.Mark) -> str:
         return f"{self.name}:{mark.line + 1}:{mark.column + 1}"
 
-    def fault(self, path: Path, what: str) -> str:
-        """A fault's line: file, line, column, path, and what is wrong, at the nearest place that stands in the file."""
+    def place(self, path: Path) -> str:
+        """File, line, column and path; the line is that of the nearest around it that stands in the file."""
         known = path
         while known not in self._marks:
             known = known[:-1]
-        return f"{self._at(self._marks[known])}: {_dotted(path) or 'the file'}: {what}"
+        return f"{self._at(self._marks[known])}: {_dotted(path) or 'the file'}"
+
+    def fault(self, path: Path, what: str) -> str:
+        """A fault's line: its place, and what is wrong."""
+        return f"{self.place(path)}: {what}"
 
 
 def _dotted(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from antlr4 import CommonTokenStream, InputStream, Token
@@ -9,7 +10,7 @@ from antlr4.error.ErrorListener import ErrorListener
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
-__all__ = ["is_fhirpath"]
+__all__ = ["is_fhirpath", "variables_of"]
 
 
 class _Broken(Exception):
@@ -33,3 +34,9 @@ def is_fhirpath(expression: str) -> bool:
     except _Broken:
         return False
     return bool(parser.getCurrentToken().type == Token.EOF)
+
+
+def variables_of(expression: str) -> frozenset[str]:
+    """The names of the environment variables (``%name``) in an expression."""
+    tokens = [token.text for token in FHIRPathLexer(InputStream(expression)).getAllTokens()]
+    return frozenset(name.strip("`'") for sign, name in pairwise(tokens) if sign == "%")

@@ -61,7 +61,11 @@ def test_a_good_mapping_loads_and_its_digest_is_of_its_content_alone() -> None:
         (lambda t: t.replace("%fact.value", "%fakt.value"), "mine.yaml:12:20", "'%fakt' is no variable"),
         (lambda t: t.replace("[present]", "[presnet]"), "mine.yaml:5:24: policy.stage.assertions.0", "Input should be"),
         (lambda t: t.replace("1.0.0", "one"), "mine.yaml:2:10: version", "String should match"),
-        (lambda t: t.replace("task: oncology", "taks: oncology"), "mine.yaml:3:7: taks", "Extra inputs"),
+        (
+            lambda t: t.replace("task: oncology", "taks: oncology"),
+            "mine.yaml:3:7: taks",
+            "no such key (did you mean 'task'?)",
+        ),
         (
             lambda t: t.replace("status: preliminary", "status: banana"),
             "mine.yaml:10:7: templates.0.resource",

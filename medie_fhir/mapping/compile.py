@@ -1,0 +1,165 @@
+"""From a template as it stands in the mapping file to nodes: every fault at once, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from medie_fhir.mapping.fhirpath import Evaluate, compile_expression
+from medie_fhir.mapping.syntax import is_fhirpath, variables_of
+from medie_fhir.mapping.template import (
+    All,
+    Array,
+    Choice,
+    Each,
+    Literal,
+    Node,
+    Object,
+    One,
+    Place,
+    Text,
+    Within,
+)
+
+__all__ = ["VARIABLES", "Compiler"]
+
+VARIABLES = frozenset(
+    "fact concept document subject effective recorded source primary".split()  # noqa: SIM905 - reads best as words
+)
+"""What every template knows. See ``MappingFile`` for their meaning."""
+
+_OF_FHIRPATH = frozenset({"context", "resource", "ucum", "sct", "loinc"})  # FHIRPath R2 §9, FPML
+_ALL = re.compile(r"\{\[\s*([\s\S]+?)\s*\]\}")
+_ONE = re.compile(r"\{\{(\+?)\s*([\s\S]+?)\s*\+?\}\}")
+_IF = re.compile(r"\{%\s*if\s+([\s\S]+?)\s*%\}")
+_ELSE = re.compile(r"\{%\s*else\s*%\}")
+_FOR = re.compile(r"\{%\s*for\s+(?:(\w+)\s*,\s*)?(\w+)\s+in\s+([\s\S]+?)\s*%\}")
+_MERGE = re.compile(r"\{%\s*merge\s*%\}")
+_ASSIGN = re.compile(r"\{%\s*assign\s*%\}")
+_MARKS = ("{{", "}}", "{[", "]}", "{%", "%}")
+_MOST_LEVELS = 60
+
+
+@dataclass(slots=True)
+class Compiler:
+    """Compiles templates; ``faults`` holds what was wrong with them, by place."""
+
+    faults: list[tuple[Place, str]] = field(default_factory=list)
+    known: frozenset[str] = VARIABLES
+
+    def template(self, value: Any, place: Place = ()) -> Node:
+        """The node of a template. Where faults came of it, it must not be used."""
+        return self._node(value, place, self.known)
+
+    def expression(self, text: str, place: Place, known: frozenset[str] | None = None) -> Evaluate:
+        """An expression, compiled; for a broken one a fault, and a callable that gives nothing."""
+        if not is_fhirpath(text):
+            self.faults.append((place, f"'{text}' is no FHIRPath expression"))
+            return _gives_nothing
+        known = self.known if known is None else known
+        for name in variables_of(text):
+            if name not in known | _OF_FHIRPATH:
+                self.faults.append((place, f"'%{name}' is no variable; allowed: {', '.join(sorted(known))}"))
+        return compile_expression(text)
+
+    def _node(self, value: Any, place: Place, known: frozenset[str]) -> Node:
+        if len(place) > _MOST_LEVELS:
+            self.faults.append((place, f"nested more than {_MOST_LEVELS} levels deep"))
+            return Literal(place, None)
+        if isinstance(value, dict):
+            return self._object(value, place, known)
+        if isinstance(value, list):
+            return Array(place, tuple(self._node(item, (*place, n), known) for n, item in enumerate(value)))
+        return self._text(value, place, known) if isinstance(value, str) else Literal(place, value)
+
+    def _text(self, text: str, place: Place, known: frozenset[str]) -> Node:
+        if _stray(_ONE.sub("", _ALL.sub("", text))):
+            self.faults.append((place, "a brace of {{ … }}, {[ … ]} or {% … %} has no counterpart"))
+            return Literal(place, text)
+        if whole := _ALL.fullmatch(text):
+            return All(place, whole[1], self.expression(whole[1], place, known))
+        if _ALL.search(text):
+            self.faults.append((place, "{[ … ]} is a list, and can't stand within a text"))
+        parts: list[str | One] = []
+        end = 0
+        for found in _ONE.finditer(text):
+            one = One(place, found[2], self.expression(found[2], place, known), nullable=bool(found[1]))
+            if found[0] == text:
+                return one
+            parts += [text[end : found.start()], one]
+            end = found.end()
+        return Text(place, tuple(p for p in (*parts, text[end:]) if p != "")) if parts else Literal(place, text)
+
+    def _object(self, value: Mapping[str, Any], place: Place, known: frozenset[str]) -> Node:
+        assigned, known = self._assigned(value, place, known)
+        members: list[tuple[str, Node]] = []
+        merged: list[Node] = []
+        alone: list[Node] = []
+        branches: list[tuple[str, Any]] = []
+        for key, below in value.items():
+            inner = (*place, key)
+            if _ASSIGN.fullmatch(key):
+                continue
+            if _MERGE.fullmatch(key):
+                parts = below if isinstance(below, list) else [below]
+                merged += [self._node(part, inner, known) for part in parts]
+            elif _IF.fullmatch(key) or _ELSE.fullmatch(key):
+                branches.append((key, below))
+            elif each := _FOR.fullmatch(key):
+                names = frozenset(n for n in each.group(1, 2) if n)
+                evaluate = self.expression(each[3], inner, known)
+                alone.append(Each(inner, each[3], evaluate, each[2], each[1], self._node(below, inner, known | names)))
+            elif one := _ONE.fullmatch(key):
+                evaluate = self.expression(one[2], inner, known)
+                alone.append(Within(inner, one[2], evaluate, self._node(below, inner, known)))
+            elif _stray(key):
+                self.faults.append((inner, f"'{key}' is no block; allowed: if, else, for, merge, assign, {{{{ … }}}}"))
+            else:
+                members.append((key, self._node(below, inner, known)))
+        merged += self._choice(branches, place, known)
+        if alone and (len(alone) > 1 or members or merged):
+            self.faults.append((alone[0].place, "stands alone in its object: give it an object of its own"))
+        return Object(place, tuple(members), tuple(assigned), (*merged, *alone))
+
+    def _assigned(
+        self, value: Mapping[str, Any], place: Place, known: frozenset[str]
+    ) -> tuple[list[tuple[str, Node]], frozenset[str]]:
+        """The variables that an object's ``{% assign %}`` binds, and all that is known after it."""
+        assigned: list[tuple[str, Node]] = []
+        for key, below in value.items():
+            if not _ASSIGN.fullmatch(key):
+                continue
+            for one in below if isinstance(below, list) else [below]:
+                if not isinstance(one, dict) or len(one) != 1:
+                    self.faults.append(((*place, key), "assign takes one name with its value, or a list of such"))
+                    continue
+                ((name, made),) = one.items()
+                assigned.append((name, self._node(made, (*place, key, name), known)))
+                known |= {name}
+        return assigned, known
+
+    def _choice(self, branches: list[tuple[str, Any]], place: Place, known: frozenset[str]) -> list[Node]:
+        if not branches:
+            return []
+        conditions = [(key, found[1], below) for key, below in branches if (found := _IF.fullmatch(key))]
+        others = [(key, below) for key, below in branches if _ELSE.fullmatch(key)]
+        if len(conditions) != 1 or len(others) > 1:
+            self.faults.append(
+                ((*place, branches[-1][0]), "an object takes one {% if … %}, with one {% else %} at most")
+            )
+            return []
+        key, expression, below = conditions[0]
+        inner = (*place, key)
+        then = self._node(below, inner, known)
+        otherwise = self._node(others[0][1], (*place, others[0][0]), known) if others else None
+        return [Choice(inner, expression, self.expression(expression, inner, known), then, otherwise)]
+
+
+def _stray(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
+
+
+def _gives_nothing(_: Any, __: Mapping[str, Any]) -> list[Any]:
+    return []

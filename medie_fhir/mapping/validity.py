@@ -1,0 +1,109 @@
+"""Is a rendered resource valid FHIR R4? Asked of fhir.resources and of our own shape rules, once for each shape.
+
+What differs from note to note is mostly the words: two resources that differ only in texts, ids, references, instants
+and offsets, each well-formed, are valid or not together. So the judgement is remembered by the resource with those
+taken out of it (its shape), codes left in, and a note costs no validation of its own unless it brings a new shape.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from functools import cache
+from typing import Any
+
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import BaseModel, ValidationError
+
+from medie_fhir.mapping.shape import faults
+from medie_fhir.model import Json
+
+__all__ = ["MOST_SHAPES", "Validity", "shape_of"]
+
+MOST_SHAPES = 4096
+
+_DAY = r"\d{3}[1-9]-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+_INSTANT = _DAY + r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)"
+_TEXT = re.compile(r"[ \r\n\t\S]{1,10000}")  # FHIR R4 §2.24.0.1, string
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_REFERENCE = re.compile(r"[A-Z][A-Za-z]{2,30}/[A-Za-z0-9\-.]{1,64}")
+
+# By element name. Only what lies within these bounds is taken out; any other stays in the shape, and is judged.
+_WORDS = {
+    "text": _TEXT,
+    "display": _TEXT,
+    "valueString": _TEXT,
+    "value": _TEXT,
+    "id": _ID,
+    "reference": _REFERENCE,
+    "source": _REFERENCE,
+    "recordedDate": re.compile(_INSTANT),
+    "effectiveDateTime": re.compile(f"{_DAY}|{_INSTANT}"),
+}
+_COUNTS = frozenset({"valueInteger"})
+_NUMBERS = frozenset({"valueDecimal", "value"})
+_MOST_COUNT = 2**31 - 1
+
+
+class Validity:
+    """Judges resources, and remembers the judgement by their shape; the oldest of MOST_SHAPES are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    def faults(self, resource: Json) -> tuple[str, ...]:
+        """What is wrong with a resource, by elements and never with their values; empty where nothing is."""
+        shape = shape_of(resource)
+        known = self._known.get(shape)
+        if known is None:
+            known = self._known[shape] = _judged(resource)
+            if len(self._known) > MOST_SHAPES:
+                self._known.popitem(last=False)
+        return known
+
+
+def shape_of(resource: Json) -> str:
+    """A resource without its words: equal for two that are valid or not together."""
+    return json.dumps(_without_words(resource), sort_keys=True, default=repr)
+
+
+def _without_words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _wordless(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_words(item) for item in value]
+    return value
+
+
+def _wordless(key: Any, item: Any) -> Any:
+    if isinstance(item, str):
+        pattern = _WORDS.get(key)
+        return "…" if pattern is not None and pattern.fullmatch(item) else item
+    if isinstance(item, bool):
+        return item
+    if isinstance(item, int) and key in _COUNTS and 0 <= item <= _MOST_COUNT:
+        return 0
+    if isinstance(item, int | float) and key in _NUMBERS and 0 <= item <= _MOST_COUNT:  # not so for NaN
+        return 0.5
+    return _without_words(item)
+
+
+def _judged(resource: Json) -> tuple[str, ...]:
+    model = _model(resource["resourceType"])
+    if model is None:
+        return ("the resourceType is none of FHIR R4's",)
+    try:
+        model.model_validate(resource)
+    except ValidationError as error:
+        return tuple(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False))
+    return tuple(faults(resource))  # they take every element to be of its type
+
+
+@cache
+def _model(resource_type: str) -> type[BaseModel] | None:
+    try:
+        model: type[BaseModel] = get_fhir_model_class(resource_type)
+    except (AttributeError, LookupError, ValueError):
+        return None
+    return model
