@@ -238,12 +238,6 @@ async def test_over_http_it_is_the_same(name: str, open_site: Callable[..., Any]
         await check_same_end(site, full, extensions=profile.extensions)
 
 
-async def test_a_server_that_has_all_is_given_back_as_it_is(twin: FhirTwin) -> None:
-    target, description = await adapted(twin, FhirSettings())
-    assert target is twin
-    assert description == "client ids by update-as-create, one transaction a document"
-
-
 @pytest.mark.parametrize("name", [name for name in PROFILES if name != "If-Match overlooked"])
 async def test_what_another_has_written_meanwhile_is_not_written_over(
     name: str, open_site: Callable[..., Any], note: Event
