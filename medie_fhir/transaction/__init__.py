@@ -8,8 +8,8 @@ from medie_fhir.transaction.bundle import (
     guarded,
     transaction,
 )
-from medie_fhir.transaction.identity import BASE, FACTS, document_id
-from medie_fhir.transaction.known import identifier_token, named_by
+from medie_fhir.transaction.identity import BASE, FACTS, document_id, patient_id
+from medie_fhir.transaction.known import identifier_token, named_by, token
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
 from medie_fhir.transaction.review import tasks, without
@@ -36,9 +36,11 @@ __all__ = [
     "is_in_error",
     "keyless",
     "named_by",
+    "patient_id",
     "place",
     "targets",
     "tasks",
+    "token",
     "transaction",
     "version_of",
     "without",

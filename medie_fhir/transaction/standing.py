@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 
+from medie_fhir.fhir_names import ENTERED_IN_ERROR, VERIFICATION_SYSTEM
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.identity import BASE
 from medie_fhir.transaction.stamp import relative
@@ -108,8 +109,8 @@ def is_in_error(resource: Json) -> bool:
     """Whether a resource says of itself that it was entered in error."""
     if resource["resourceType"] == "Condition":
         codings = resource.get("verificationStatus", {}).get("coding", ())
-        return any(c.get("code") == "entered-in-error" for c in codings)
-    return resource.get("status") == "entered-in-error"
+        return any(c.get("code") == ENTERED_IN_ERROR for c in codings)
+    return bool(resource.get("status") == ENTERED_IN_ERROR)
 
 
 def _entered_in_error(resource: Json) -> Json:
@@ -119,8 +120,7 @@ def _entered_in_error(resource: Json) -> Json:
         meta.pop(servers_own, None)
     if gone["resourceType"] == "Condition":
         gone.pop("clinicalStatus", None)  # con-5: none where verificationStatus is entered-in-error
-        system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-        gone["verificationStatus"] = {"coding": [{"system": system, "code": "entered-in-error"}]}
+        gone["verificationStatus"] = {"coding": [{"system": VERIFICATION_SYSTEM, "code": ENTERED_IN_ERROR}]}
     else:
-        gone["status"] = "entered-in-error"
+        gone["status"] = ENTERED_IN_ERROR
     return gone
