@@ -41,7 +41,8 @@ class Abilities:
     ``types`` are those that it names; none: it says nothing of types. ``system``: the interactions of the whole server;
     None: it names none, and no types either. ``search``: the parameters of each type that names any.
     ``heeds_if_match``: it says so, or says nothing of versions. ``silent_update_create``: a server that creates by
-    update, and is known not to declare it. ``shown``: the server shows its statement; else all else is as of an empty one.
+    update, and is known not to declare it. ``shown``: the server lets us see its
+    statement; all else is as of an empty one where it doesn't.
     """
 
     fhir_version: str | None = None
