@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from medie_fhir.adapters.aimd import Aimd
 from medie_fhir.adapters.passing import Passing
+from medie_fhir.adapters.turns import Turns
 from medie_fhir.errors import FhirRejected, FhirThrottled, FhirUnavailable
 from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
@@ -26,15 +25,6 @@ Later = Callable[[float, Callable[[], None]], object]
 
 def _later(seconds: float, call: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, call)
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """One transaction's place in the queue. ``come``: done when it may begin; ``begun``: it counts as running."""
-
-    subjects: frozenset[str]
-    come: asyncio.Future[None]
-    begun: bool = False
 
 
 class PacedFhir(Passing):
@@ -66,9 +56,7 @@ class PacedFhir(Passing):
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._clock, self._later = clock, later
         self._law = Aimd(most)
-        self._queue: deque[_Turn] = deque()
-        self._busy: set[str] = set()  # the subjects of what runs; of others nothing is kept
-        self._running = 0
+        self._turns: Turns[asyncio.Future[None]] = Turns()  # each done when its transaction may begin
         self._resume_at = float("-inf")
         self._woken_at = float("-inf")
 
@@ -80,12 +68,12 @@ class PacedFhir(Passing):
     @property
     def running(self) -> int:
         """Transactions that run now."""
-        return self._running
+        return self._turns.running
 
     @property
     def waiting(self) -> int:
         """Transactions whose turn has not come."""
-        return len(self._queue)
+        return self._turns.waiting
 
     @property
     def paused(self) -> float:
@@ -105,7 +93,7 @@ class PacedFhir(Passing):
                 if isinstance(error, FhirThrottled) and error.retry_after is not None:
                     self._resume_at = max(self._resume_at, now + min(error.retry_after, _LONGEST_PAUSE))
                 raise
-            self._law.succeeded(began, self._clock(), self._running)
+            self._law.succeeded(began, self._clock(), self.running)
             return answer
 
     def _refuse_too_large(self, bundle: Json) -> None:
@@ -118,38 +106,23 @@ class PacedFhir(Passing):
 
     @asynccontextmanager
     async def _turn(self, subjects: frozenset[str]) -> AsyncIterator[None]:
-        turn = _Turn(subjects, asyncio.get_running_loop().create_future())
-        self._queue.append(turn)
+        turn = self._turns.join(subjects, asyncio.get_running_loop().create_future())
         self._admit()
         try:
-            await turn.come
+            await turn.who
             yield
         finally:
-            if turn.begun:
-                self._running -= 1
-                self._busy -= turn.subjects
-            else:
-                self._queue.remove(turn)
+            self._turns.leave(turn)
             self._admit()
 
     def _admit(self) -> None:
         """Let begin whatever may, in the order of arrival; who waits for a patient's turn lets others pass."""
-        if self._queue and (pause := self.paused):
+        if self.waiting and (pause := self.paused):
             self._wake_in(pause)
             return
-        taken = set(self._busy)
-        for turn in list(self._queue):
-            if self._running >= self.limit:
-                return
-            if turn.come.done():  # cancelled, and about to leave
-                continue
-            if taken.isdisjoint(turn.subjects):
-                self._queue.remove(turn)
-                self._running += 1
-                self._busy |= turn.subjects
-                turn.begun = True
-                turn.come.set_result(None)
-            taken |= turn.subjects
+        while self.running < self.limit and (turn := self._turns.begin()):
+            if not turn.who.done():  # else it was cancelled, and is about to leave
+                turn.who.set_result(None)
 
     def _wake_in(self, pause: float) -> None:
         if self._woken_at != self._resume_at:
