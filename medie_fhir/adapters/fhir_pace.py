@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from medie_fhir.adapters.aimd import Aimd
@@ -37,7 +37,8 @@ class PacedFhir(Passing):
       written as a whole or not at all.
 
     What is wrapped may itself wrap: what is asked right before a transaction (a fence, say) belongs inside, since a
-    turn may be minutes in coming. Reads are not held back: they are few, and a note waits for each.
+    turn may be minutes in coming. Reads are not held back: they are few, and a note waits for each. But where one is
+    throttled or not answered, that is heeded as of a transaction. How long they take is not, for they are quicker.
 
     ``clock`` is monotonic, in seconds; ``later`` calls a function after so many.
     """
@@ -85,16 +86,37 @@ class PacedFhir(Passing):
         self._refuse_too_large(bundle)
         async with self._turn(subjects(bundle)):
             began = self._clock()
-            try:
+            with self._heeding(began):
                 answer = await self._server.transact(bundle)
-            except (FhirThrottled, FhirUnavailable) as error:
-                now = self._clock()
-                self._law.refused(began, now)
-                if isinstance(error, FhirThrottled) and error.retry_after is not None:
-                    self._resume_at = max(self._resume_at, now + min(error.retry_after, _LONGEST_PAUSE))
-                raise
             self._law.succeeded(began, self._clock(), self.running)
             return answer
+
+    async def read(self, resource_type: str, resource_id: str) -> Json | None:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().read(resource_type, resource_id)
+
+    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().search(resource_type, params)
+
+    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().history(resource_type, resource_id)
+
+    @contextmanager
+    def _heeding(self, began: float) -> Iterator[None]:
+        """Go on more slowly, or after a pause, where that is what the server's answer asks for."""
+        try:
+            yield
+        except (FhirThrottled, FhirUnavailable) as error:
+            now = self._clock()
+            self._law.refused(began, now)
+            if isinstance(error, FhirThrottled) and error.retry_after is not None:
+                self._resume_at = max(self._resume_at, now + min(error.retry_after, _LONGEST_PAUSE))
+            raise
 
     def _refuse_too_large(self, bundle: Json) -> None:
         entries = len(bundle.get("entry", ()))

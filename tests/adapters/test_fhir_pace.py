@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -204,6 +204,33 @@ async def test_a_server_in_trouble_is_asked_for_less(error: Exception) -> None:
         await b.answer("b")
         await b.answer("c")
         assert b.server.order == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("reading", ["read", "search", "history"])
+async def test_a_read_that_is_throttled_holds_transactions_back_too(reading: str) -> None:
+    class Throttling(FhirTwin):
+        async def read(self, resource_type: str, resource_id: str) -> Json | None:
+            raise FhirThrottled("429", retry_after=30.0)
+
+        async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+            raise FhirThrottled("429", retry_after=30.0)
+
+        async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+            raise FhirThrottled("429", retry_after=30.0)
+
+    with Throttling() as twin:
+        paced = PacedFhir(twin, most=4, max_entries=10, max_bytes=10_000, clock=Time())
+        asked = {
+            "read": paced.read("Basic", "b"),
+            "search": paced.search("Basic", {}),
+            "history": paced.history("Basic", "b"),
+        }
+        with pytest.raises(FhirThrottled):
+            await asked.pop(reading)
+        for other in asked.values():
+            other.close()
+
+        assert (paced.limit, paced.paused) == (2, 30.0)
 
 
 async def test_a_refused_content_says_nothing_of_the_pace() -> None:
