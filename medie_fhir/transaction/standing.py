@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from medie_fhir.fhir_names import ENTERED_IN_ERROR, VERIFICATION_SYSTEM
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
@@ -61,11 +61,23 @@ class Standing:
         version = record.document.version
         if record.reason is RetractionReason.DELETED and version not in map(version_of, self.provenances):
             version = version.later(_CLOCKS_APART)
-        return self.knows_newer_than(version)
+        return self.knows_newer_than(version) or self.is_echo(record.document.version)
 
     def knows_newer_than(self, version: DocumentVersion) -> bool:
         """Whether a newer version of the document was already worked on, so that this one is stale."""
         return any(version.older_than(known) for known in map(version_of, self.provenances) if known)
+
+    def is_echo(self, version: DocumentVersion) -> bool:
+        """Whether this version was worked on already, and after it one that it can't be compared with.
+
+        So what is read again (a number, and a deletion that has only a time) ends as it did, without a detour.
+        """
+        told = ((version_of(p), _moment(p.get("recorded"))) for p in self.provenances)
+        known = [(each, at) for each, at in told if each is not None and at is not None]
+        own = max((at for each, at in known if each == version), default=None)
+        return own is not None and any(
+            at > own for each, at in known if each != version and not each.older_than(version)
+        )
 
     def recorded(self, provenance: str) -> str | None:
         """When this very work was first recorded, where it was: done again, it keeps its time and makes no version."""
@@ -93,6 +105,14 @@ def version_of(provenance: Json) -> DocumentVersion | None:
                 last_updated=identifier.get("period", {}).get("start"),
             )
     return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def place(resource: Json) -> str:
