@@ -5,8 +5,8 @@ With any FHIR client, at ``server.base_url``; then ``twin.current("Condition")``
     with FhirTwin() as twin, FhirTwinServer(twin) as server:
         ...
 
-``FhirTwinServer(twin, fault=f)`` asks ``f(request)`` first: an ``Answer`` is sent in the twin's place, ``None`` lets the
-request through, a ``ConnectionError`` breaks the connection, and waiting hangs it.
+``FhirTwinServer(twin, fault=f)`` asks ``f(request)`` first: an ``Answer`` is sent in the twin's place, ``None`` lets
+the request through, a ``ConnectionError`` breaks the connection, and waiting hangs it.
 
 ``FhirTwin(profile=Profile(update_as_create=False, transaction=False))`` is a twin that lacks something, and says so in
 its CapabilityStatement. Where it is known to differ from HAPI: docs/fhir-server.md.
