@@ -463,7 +463,7 @@ async def test_every_station_tells_that_it_works(pipeline: Pipeline, event: Even
     await through(pipeline, event(LUNG))
     read, written = heard.stations[:4], heard.stations[4:]
     assert read == ["event", "document", "extraction", "grounding"]
-    assert written == ["fhir", "coding", "mapping", "transaction", "fhir", "fhir"]  # the patient, and the writing
+    assert written == ["fhir", "coding", "fhir", "mapping", "transaction", "fhir"], "it stands, whose, written"
     assert heard.spent == [(10, 5)]
 
 

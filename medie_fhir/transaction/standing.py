@@ -20,6 +20,7 @@ from medie_fhir.transaction.stamp import relative
 __all__ = [
     "VERSION_SYSTEM",
     "Standing",
+    "entered_in_error",
     "is_in_error",
     "place",
     "retracted",
@@ -122,7 +123,7 @@ def place(resource: Json) -> str:
 
 def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:
     """What stands and is not in ``kept`` (references), rewritten as entered in error; what already is, is left out."""
-    return [_entered_in_error(r) for r in standing if place(r) not in kept and not is_in_error(r)]
+    return [entered_in_error(r) for r in standing if place(r) not in kept and not is_in_error(r)]
 
 
 def is_in_error(resource: Json) -> bool:
@@ -133,7 +134,8 @@ def is_in_error(resource: Json) -> bool:
     return bool(resource.get("status") == ENTERED_IN_ERROR)
 
 
-def _entered_in_error(resource: Json) -> Json:
+def entered_in_error(resource: Json) -> Json:
+    """The resource, rewritten as one that should never have been."""
     gone = deepcopy(resource)
     meta = gone.get("meta", {})
     for servers_own in ("versionId", "lastUpdated"):
