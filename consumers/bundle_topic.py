@@ -6,6 +6,7 @@ from consumers.broker import Headers, Producer
 from consumers.dead_letters import document_hash
 from medie_fhir.adapters.document_of import devices_named, document_key, mapping_of
 from medie_fhir.adapters.write_only import WriteOnly, accepted, compact, require_transaction
+from medie_fhir.errors import FhirRejected
 from medie_fhir.model import Json
 from medie_fhir.telemetry import trace_headers
 
@@ -31,7 +32,8 @@ class BundleTopic(WriteOnly):
         """Writes the Bundle to the topic; returns once all in-sync replicas have it.
 
         A Bundle of Devices alone is not sent: each goes along in every later Bundle that names it, for the record of
-        another partition may be posted first. Raises FhirRejected for what is no transaction, BrokerError.
+        another partition may be posted first. Raises FhirRejected for what is no transaction or about no document:
+        without a key it would lie in any partition, and be posted in any order. BrokerError.
         """
         require_transaction(bundle, _DOING)
         entries = bundle.get("entry", [])
@@ -39,9 +41,11 @@ class BundleTopic(WriteOnly):
             self._devices |= {entry["request"]["url"]: entry for entry in entries}
             return accepted(bundle)
         key = document_key(bundle, self._source)
+        if key is None:
+            raise FhirRejected(f"{_DOING}: no document is named in it, by which it would keep its place among others")
         await self._producer.send(
             self._topic,
-            key=None if key is None else key.encode(),
+            key=key.encode(),
             value=compact(self._with_devices(bundle), _DOING),
             headers=_headers(key, mapping_of(bundle)),
         )
@@ -53,6 +57,6 @@ class BundleTopic(WriteOnly):
         return {**bundle, "entry": [*devices, *bundle.get("entry", ())]}
 
 
-def _headers(key: str | None, mapping: str | None) -> Headers:
-    ours = {"medie.document": None if key is None else document_hash(key), "medie.mapping": mapping, **trace_headers()}
+def _headers(key: str, mapping: str | None) -> Headers:
+    ours = {"medie.document": document_hash(key), "medie.mapping": mapping, **trace_headers()}
     return (_CONTENT_TYPE, *((name, value.encode()) for name, value in ours.items() if value is not None))

@@ -18,19 +18,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from consumers.broker import Consumer, Message, TopicPartition
+from consumers.committing import Commits
 from consumers.dead_letters import DeadLetters
 from consumers.dependencies import Dependency
+from consumers.ends import Ends
 from consumers.flight import Flight
 from consumers.lanes import Lanes
 from consumers.lifecycle import Record
+from consumers.loop_options import LoopOptions
 from consumers.monitor import LoopView
 from consumers.outcomes import Report
 from consumers.processing import Processor, Worker
 from consumers.reach import Reach
-from consumers.retrying import RetryOptions
 from medie_fhir.errors import BrokerUnavailable, FhirConflict
 from medie_fhir.telemetry import Telemetry
 
@@ -39,33 +40,6 @@ __all__ = ["Loop", "LoopOptions"]
 log = logging.getLogger(__name__)
 
 Offsets = Mapping[TopicPartition, int]
-
-
-@dataclass(frozen=True, slots=True)
-class LoopOptions:
-    """Times are in seconds. ``span_limit`` counts records remembered behind a stuck one, per partition.
-
-    A poll waits for ``idle_poll_s`` with nothing in flight, and ``busy_poll_s`` with something. Once as much is in
-    flight as may be, the work is waited for, so long at most; then on a poll waits for ``held_poll_s``: no poll can be
-    ended early, and what becomes free must not stay so.
-
-    ``absent_after_s`` must be under the session's timeout (see :meth:`Loop.check_presence`).
-
-    ``drain_s`` must stay well under the broker's ``max_poll_interval``. Even an idle member commits every
-    ``idle_commit_s``: one that was fenced off by another of its name learns it in no other way.
-    """
-
-    max_in_flight: int = 64
-    max_in_flight_bytes: int = 64 * 1024 * 1024
-    commit_interval_s: float = 1.0
-    idle_commit_s: float = 30.0
-    absent_after_s: float = 40.0
-    drain_s: float = 20.0
-    span_limit: int = 10_000
-    idle_poll_s: float = 1.0
-    busy_poll_s: float = 0.05
-    held_poll_s: float = 0.01
-    retry: RetryOptions = field(default_factory=RetryOptions)
 
 
 class Loop:
@@ -102,10 +76,18 @@ class Loop:
             now=monotonic(),
         )
         # The consumer's thread's own:
-        self._committed_at = monotonic()
         self._reach = Reach(consumer, self._stage, monotonic)
+        self._commits = Commits(
+            consumer,
+            self._flight,
+            self._reach,
+            options=self._options,
+            stage=self._stage,
+            stopping=self._stopping,
+            monotonic=monotonic,
+        )
+        self._ends = Ends(consumer, self._flight)
         self._held = False  # at the last look there was no room, and none came
-        self._ends: dict[TopicPartition, int] = {}
         # The asyncio thread's own:
         self._asyncio: asyncio.AbstractEventLoop
         self._over: asyncio.Event
@@ -176,7 +158,7 @@ class Loop:
             self._consumer.subscribe(self)
             while not self._stopping.is_set():
                 self._step()
-                if self._finishing.is_set() and self._at_end():
+                if self._finishing.is_set() and self._ends.reached():
                     break
             self._drain_all()
         except BaseException as error:  # noqa: BLE001 - whatever it is, run() must raise it
@@ -199,7 +181,7 @@ class Loop:
         if messages := self._polled(wait):
             records = self._flight.accept(messages, self._now())
             self._asyncio.call_soon_threadsafe(self._begin, records)
-        self._commit_if_due()
+        self._commits.if_due()
         owned = self._consumer.assignment()
         self._flight.watched.came_round(self._now(), {p: self._consumer.high_water(p) for p in owned})
 
@@ -226,55 +208,13 @@ class Loop:
             self._stopping.wait(options.idle_poll_s)
             return []
 
-    def _commit_if_due(self) -> None:
-        options, waited = self._options, self._now() - self._committed_at
-        if self._reach.away and waited >= options.commit_interval_s:
-            self._committed_at = self._now()
-            self._reach.look()
-        idle = waited >= options.idle_commit_s
-        if waited >= options.commit_interval_s:
-            self._commit(again=idle)
-
-    def _commit(self, *, again: bool = False) -> bool:
-        """Commit what is due, and ``again`` what isn't; False where it must be tried again."""
-        offsets = self._flight.due(self._consumer.assignment(), again=again)
-        if not offsets:
-            return True
-        try:
-            self._consumer.commit(offsets)
-        except BrokerUnavailable as error:
-            self._flight.watched.commit_failures += 1
-            if not self._stopping.is_set():
-                self._reach.look()
-            log.warning("%s: a commit failed with %s; kept for the next", self._stage, type(error).__name__)
-            return False
-        finally:
-            self._committed_at = self._now()  # after it: polling comes between two commits however long they take
-        self._flight.watched.commits += 1
-        self._flight.acknowledge(offsets)
-        return True
-
-    def _at_end(self) -> bool:
-        """Whether all that was there when we were to finish, or its partition came to us, is finished."""
-        owned = self._consumer.assignment()
-        try:
-            if missing := owned - self._ends.keys():
-                self._ends.update(self._consumer.end_offsets(missing))
-            return bool(owned) and all(self._finished(partition) for partition in owned)
-        except BrokerUnavailable:
-            return False
-
-    def _finished(self, partition: TopicPartition) -> bool:
-        finished = self._flight.finished(partition, self._ends[partition])
-        return self._consumer.position(partition) >= self._ends[partition] if finished is None else finished
-
     def _drain_all(self) -> None:
         """Begin nothing more, give what runs its time, and commit."""
         deadline = self._now() + self._options.drain_s
         self._asyncio.call_soon_threadsafe(self._lanes.abandon)
         if left := self._flight.wait_empty(self._options.drain_s):
             log.warning("%s: %d records were not finished in time and will be delivered again", self._stage, left)
-        while not self._commit() and self._now() < deadline:
+        while not self._commits.make() and self._now() < deadline:
             time.sleep(self._options.busy_poll_s)
 
     # --- the asyncio thread -----------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""The names of FHIR R4: resource types and ids (https://hl7.org/fhir/R4/resourcelist.html, datatypes.html#id)."""
+"""The names of FHIR R4: resource types, ids, and the words of a status.
+
+Sources: https://hl7.org/fhir/R4/resourcelist.html, datatypes.html#id, valueset-condition-ver-status.html,
+valueset-observation-status.html.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,31 @@ import re
 
 from medie_fhir.errors import FhirRejected
 
-__all__ = ["RESOURCE_TYPES", "is_id", "place"]
+__all__ = [
+    "DECIDED",
+    "ENTERED_IN_ERROR",
+    "OBSERVATION_STATUS",
+    "RESOURCE_TYPES",
+    "VERIFICATION_STATUS",
+    "VERIFICATION_SYSTEM",
+    "is_id",
+    "place",
+]
+
+ENTERED_IN_ERROR = "entered-in-error"
+"""What a resource says of itself that should never have been; the same word in every status of R4."""
+
+_VERIFIED = frozenset({"confirmed", "refuted", "differential"})
+_FINALISED = frozenset({"final", "amended", "corrected", "cancelled"})
+DECIDED = _VERIFIED | _FINALISED
+"""The words by which a Condition or an Observation says that someone has judged it."""
+
+VERIFICATION_SYSTEM = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+VERIFICATION_STATUS = _VERIFIED | {"unconfirmed", "provisional", ENTERED_IN_ERROR}
+"""All of ``Condition.verificationStatus`` (a required binding)."""
+
+OBSERVATION_STATUS = _FINALISED | {"registered", "preliminary", "unknown", ENTERED_IN_ERROR}
+"""All of ``Observation.status`` (a required binding)."""
 
 RESOURCE_TYPES = frozenset(
     """

@@ -6,24 +6,23 @@ the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in th
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from pydantic import ValidationError
 
-from medie_fhir import __version__
 from medie_fhir.coding import Tables, code
+from medie_fhir.described import NO_MODEL, Described, produced
+from medie_fhir.device_writer import DeviceWriter
 from medie_fhir.document import TextLimits, choose, inline, read_text
+from medie_fhir.drafting import Draft, Drafting, Published
+from medie_fhir.earlier_work import EarlierWork
 from medie_fhir.errors import (
     ContentNotFound,
     DocumentError,
     EventError,
     FhirConflict,
-    FhirRejected,
     ModelError,
     RecordError,
 )
@@ -31,7 +30,7 @@ from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
 from medie_fhir.grounding import AlignRules, Cues, ground
 from medie_fhir.mapping import Mapping as FhirMapping
-from medie_fhir.mapping import judge, render
+from medie_fhir.mapping import judge
 from medie_fhir.model import (
     CodedFact,
     DocumentInfo,
@@ -45,39 +44,22 @@ from medie_fhir.model import (
     Produced,
     TextInfo,
 )
-from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
+from medie_fhir.ports import Clock, FhirServer, ModelServer
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
-    FACTS,
     SourceDocuments,
     Standing,
     Unmarked,
-    Work,
-    assemble,
-    count_in_error,
     device,
-    document_id,
     guarded,
-    identifier_token,
     identify,
-    is_in_error,
     keyless,
-    named_by,
-    place,
-    targets,
-    tasks,
     transaction,
-    version_of,
     without,
 )
 
 __all__ = ["Options", "Pipeline", "Published"]
-
-_READS_AT_ONCE = 8
-_TARGETS_AT_ONCE = 30  # of one search: a URL of 2,000 characters goes through every proxy
-_DESCRIBED_FOR = timedelta(minutes=5)
-_NO_MODEL = ModelDescription(model="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +73,6 @@ class Options:
     subjects: SubjectOptions = field(default_factory=SubjectOptions)
     guarded: bool = True
     source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What publishing a record came to.
-
-    ``resources``: how many hold now because of it; ``retracted``: no longer do; ``kept``: stay as someone else has left
-    them.
-    """
-
-    outcome: Literal["written", "retracted", "stale", "empty"]
-    resources: int = 0
-    retracted: int = 0
-    kept: int = 0
 
 
 class Pipeline:
@@ -129,9 +97,8 @@ class Pipeline:
         self.model, self.source, self.target, self.clock = model, source, target, clock
         self.options = options or Options()
         self.telemetry: Telemetry = telemetry or Silent()
-        self._description: ModelDescription | None = None
-        self._described_at = datetime.min.replace(tzinfo=UTC)
-        self._devices: set[str] = set()
+        self._described = Described()
+        self._writer = DeviceWriter()
         self._subjects = Subjects(target, clock, self.options.subjects)
         self._unmarked = Unmarked()
 
@@ -139,6 +106,10 @@ class Pipeline:
     def fields(self) -> tuple[str, ...]:
         """The task's fields, in its order."""
         return tuple(self.task.fields)
+
+    @property
+    def _drafting(self) -> Drafting:
+        return Drafting(self.mapping, self.options.documents)
 
     # --- bytes → extraction record ----------------------------------------------------------------------------------
 
@@ -182,10 +153,10 @@ class Pipeline:
 
     async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
-        reading, produced = await self._read(note)
+        reading, by = await self._read(note)
         with self.telemetry.station("grounding"):
             facts = ground(reading.values, note, self.rules, self.cues)
-        record = _record(document, note, reading, facts, produced)
+        record = _record(document, note, reading, facts, by)
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
 
@@ -217,15 +188,14 @@ class Pipeline:
 
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
         """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
-        source = self.options.documents.reference(record.document)
         with self.telemetry.station("coding"):
             facts = self.coded(record)
         with self.telemetry.station("mapping"):
-            return render(record, facts, self.mapping.file, source=source, recorded=recorded, system=FACTS)
+            return self._drafting.rendered(record, facts, recorded)
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
         """What a first publishing of the record would post, with the Device; or None where the record says nothing."""
-        bundle = self._assembled(record, self.resources(record, record.produced.at), Standing())
+        bundle = self._drafting.bundle(record, self.resources(record, record.produced.at), Standing())
         if bundle is None:
             return None
         return bundle | {"entry": transaction([device(record.produced)])["entry"] + bundle["entry"]}
@@ -235,38 +205,55 @@ class Pipeline:
 
         Raises RenderError, FhirError; FhirConflict where another has written the document since its standing was read.
         """
+        earlier = EarlierWork(self.target, self.options.documents, self.mapping.file.reviewed)
         with self.telemetry.station("fhir"):
-            record = await self._by_id(record)
-            standing = await self._standing(record.document)
+            record = await earlier.by_id(record)
+            standing = await earlier.standing(record.document)
         try:
-            return await self._publish(record, standing)
+            return await self._publish(record, standing, earlier)
         except FhirConflict:
-            if not await self._is_copy_deleted(record.document, standing):
+            with self.telemetry.station("fhir"):
+                without_copy = await earlier.after_conflict(record.document, standing)
+            if without_copy is None:
                 raise
-        with self.telemetry.station("fhir"):
-            provenances = await self.target.search("Provenance", self.options.documents.work(record.document))
-        return await self._publish(record, Standing(provenances=tuple(provenances), is_copy_deleted=True))
+        return await self._publish(record, without_copy, earlier)
 
-    async def _publish(self, record: ExtractionRecord, standing: Standing) -> Published:
+    async def _publish(self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork) -> Published:
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
-        recorded = Work.of(record, self.mapping.label, standing).recorded
-        resources = self.resources(record, recorded)
-        if standing.is_known:
-            with self.telemetry.station("fhir"):
-                standing = await self._with_resources(standing, resources)
-        with self.telemetry.station("transaction"):
-            bundle = self._assembled(record, resources, standing)
-        if bundle is not None and (placed := await self._placed(record)) is not record:
-            record, resources = placed, self.resources(placed, recorded)
-            bundle = self._assembled(record, resources, standing)
-        if bundle is None:
+        with self.telemetry.station("coding"):
+            facts = self.coded(record)
+        if (draft := await self._draft(record, facts, standing, earlier)) is None:
             self._unmarked.remember(record)
             return Published("empty")
         with self.telemetry.station("fhir"):
-            bundle = without(bundle, await self._tasks_that_stand(bundle))
-            await self._write(guarded(bundle, standing) if self.options.guarded else bundle, record)
-        return _published(record, resources, standing, bundle)
+            bundle = without(draft.bundle, await earlier.tasks_that_stand(draft.bundle))
+            bundle = guarded(bundle, draft.standing) if self.options.guarded else bundle
+            await self._writer.write(bundle, record, self.target)
+        return replace(draft, bundle=bundle).published(record)
+
+    async def _draft(
+        self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing, earlier: EarlierWork
+    ) -> Draft | None:
+        """What is to be written; None where the record says nothing, and then nobody is asked for the patient."""
+        drafting = self._drafting
+        if not drafting.says(record, facts, standing):
+            return None
+        with self.telemetry.station("fhir"):
+            record = await self._subjects.placed(record)
+        recorded = drafting.recorded(record, standing)
+        with self.telemetry.station("mapping"):
+            resources = drafting.rendered(record, facts, recorded)
+        if standing.is_known:
+            with self.telemetry.station("fhir"):
+                standing = await earlier.with_resources(standing, resources)
+            if apart := drafting.apart(record, resources, standing):
+                resources = drafting.rendered(record, facts, recorded, apart)
+                with self.telemetry.station("fhir"):
+                    standing = await earlier.with_resources(standing, resources)
+        with self.telemetry.station("transaction"):
+            bundle = drafting.bundle(record, resources, standing)
+        return Draft(resources, standing, bundle) if bundle is not None else None
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -290,19 +277,12 @@ class Pipeline:
         with self.telemetry.station("extraction"):
             try:
                 reading = await read(note, self.task, self.model, triage=self.options.triage)
-                model = await self._described()
+                model = await self._described.of(self.model, self.clock.now())
             except ModelError:
-                self._description = None  # what comes back may be another model
+                self._described.forget()
                 raise
             self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
-        return reading, self._produced(model)
-
-    async def _described(self) -> ModelDescription:
-        """Which model it is, asked anew every few minutes: another adapter may be served meanwhile, under our name."""
-        now = self.clock.now()
-        if self._description is None or now - self._described_at >= _DESCRIBED_FOR:
-            self._description, self._described_at = await self.model.describe(), now
-        return self._description
+        return reading, produced(self.task, model, self.clock.now())
 
     async def _fetched(self, reference: str) -> bytes:
         """The DocumentReference behind a bare reference: from the source server, or from an allowed host."""
@@ -314,37 +294,11 @@ class Pipeline:
             raise ContentNotFound("the source server has no such DocumentReference (any more)")
         return json.dumps(resource).encode()
 
-    def _produced(self, model: ModelDescription) -> Produced:
-        return Produced(
-            at=self.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            software=f"medie-fhir {__version__}",
-            task=f"{self.task.name}@{self.task.version}",
-            task_digest=self.task.digest,
-            model=model.model,
-            adapter=model.adapter,
-            adapter_digest=model.adapter_digest,
-            server=model.server,
-        )
-
     def _retraction(self, event: NoteEvent) -> ExtractionRecord:
-        produced = self._produced(_NO_MODEL)  # taking back must not wait for a model server
+        by_nobody = produced(self.task, NO_MODEL, self.clock.now())
         return ExtractionRecord(
-            document=event.document, produced=produced, outcome=Outcome.RETRACTED, reason=event.reason
+            document=event.document, produced=by_nobody, outcome=Outcome.RETRACTED, reason=event.reason
         )
-
-    async def _by_id(self, record: ExtractionRecord) -> ExtractionRecord:
-        """A retraction of a document that an identifier names, as one of the only document that we know to have it."""
-        document = record.document
-        if record.outcome is not Outcome.RETRACTED or (token := identifier_token(document)) is None:
-            return record
-        found = await self.target.search("DocumentReference", {"identifier": token})
-        named = named_by(found, document, originals=self.options.documents.mode == "reference")
-        return record.model_copy(update={"document": document.model_copy(update={"reference": named})})
-
-    async def _placed(self, record: ExtractionRecord) -> ExtractionRecord:
-        """The record with the patient as the target holds him: asked only where there is something to write."""
-        with self.telemetry.station("fhir"):
-            return await self._subjects.placed(record)
 
     def _told(self, event: NoteEvent) -> str | None:
         """Where the note's text can be fetched by others, where the settings have it told and it came by a URL."""
@@ -352,120 +306,17 @@ class Pipeline:
         told = self.options.documents.mode == "copy-with-url" and attachment.data is None
         return keyless(attachment.url) if told else None
 
-    async def _standing(self, document: DocumentInfo) -> Standing:
-        """What earlier work left on the server for the document; on the live path that is one read, of nothing."""
-        documents, copy = self.options.documents, None
-        if documents.copied(document):
-            copy = await self.target.read("DocumentReference", document_id(document))
-            if copy is None:
-                return Standing()
-        provenances = await self.target.search("Provenance", documents.work(document))
-        return Standing(copy, tuple(provenances))
-
-    async def _is_copy_deleted(self, document: DocumentInfo, standing: Standing) -> bool:
-        """Whether the copy was not there before a conflict nor is after it: else another member has written it."""
-        if standing.document is not None or not self.options.documents.copied(document):
-            return False
-        with self.telemetry.station("fhir"):
-            return await self.target.read("DocumentReference", document_id(document)) is None
-
-    async def _with_resources(self, standing: Standing, resources: list[Json]) -> Standing:
-        """With what stands of the document's facts, and what others say of it; not asked on the live path."""
-        found = await self._read_all([*targets(standing.provenances), *map(place, resources)])
-        if self.mapping.file.reviewed == "overwrite":
-            return replace(standing, resources=found)
-        places = [place(r) for r in found]
-        said: dict[str, Json] = {}
-        for start in range(0, len(places), _TARGETS_AT_ONCE):
-            few = ",".join(places[start : start + _TARGETS_AT_ONCE])
-            said |= {place(p): p for p in await self.target.search("Provenance", {"target": few})}
-        others = tuple(p for p in said.values() if version_of(p) is None)
-        return replace(standing, resources=found, others=others)
-
-    async def _tasks_that_stand(self, bundle: Json) -> list[str]:
-        """Those of the Bundle's Tasks that are on the server already, or were: a person's progress on them stands."""
-        asked = tasks(bundle)
-        found = {place(task) for task in await self._read_all(asked)}
-        return [task for task in asked if task in found or await self._was_there(task)]
-
-    async def _was_there(self, reference: str) -> bool:
-        """Whether a resource that is not there was deleted; False where a server keeps no history."""
-        try:
-            return bool(await self.target.history(*reference.split("/", 1)))
-        except FhirRejected:
-            return False
-
-    async def _read_all(self, references: Iterable[str]) -> tuple[Json, ...]:
-        """The resources that are there, once each."""
-        gate = asyncio.Semaphore(_READS_AT_ONCE)
-
-        async def one(reference: str) -> Json | None:
-            async with gate:
-                resource_type, resource_id = reference.split("/", 1)
-                return await self.target.read(resource_type, resource_id)
-
-        found = await asyncio.gather(*map(one, dict.fromkeys(references)))
-        return tuple(r for r in found if r is not None)
-
-    def _assembled(self, record: ExtractionRecord, resources: list[Json], standing: Standing) -> Json | None:
-        work = Work.of(record, self.mapping.label, standing)
-        return assemble(
-            record,
-            resources,
-            standing,
-            work,
-            mapping=self.mapping.label,
-            documents=self.options.documents,
-            reviewed=self.mapping.file.reviewed,
-        )
-
-    async def _write(self, bundle: Json, record: ExtractionRecord) -> None:
-        """Post the transaction, once the Device that it refers to is there.
-
-        A server that was emptied or restored meanwhile refuses it for a Device that we take to be there: where we only
-        take it to be, it is written again, and the transaction posted once more.
-        """
-        if record.outcome is Outcome.RETRACTED:  # refers to none
-            await self.target.transact(bundle)
-            return
-        resource = device(record.produced)
-        remembered = resource["id"] in self._devices
-        await self._ensure(resource)
-        try:
-            await self.target.transact(bundle)
-        except FhirRejected:
-            if not remembered:
-                raise
-            self._devices.discard(resource["id"])
-            await self._ensure(resource)
-            await self.target.transact(bundle)
-
-    async def _ensure(self, resource: Json) -> None:
-        """The Device, once a process and not in every bundle: parallel transactions on one resource conflict."""
-        if resource["id"] not in self._devices:
-            await self.target.transact(transaction([resource]))
-            self._devices.add(resource["id"])
-
 
 def _record(
-    document: DocumentInfo, note: NoteText, reading: Reading, facts: tuple[Fact, ...], produced: Produced
+    document: DocumentInfo, note: NoteText, reading: Reading, facts: tuple[Fact, ...], by: Produced
 ) -> ExtractionRecord:
     return ExtractionRecord(
         document=document,
         text=TextInfo(
             sha256=note.sha256, characters=len(note.text), content_type=note.content_type, language=note.language
         ),
-        produced=produced,
+        produced=by,
         outcome=Outcome.TRIAGED if reading.triaged else Outcome.EXTRACTED,
         facts=facts,
         usage=reading.usage,
     )
-
-
-def _published(record: ExtractionRecord, resources: list[Json], standing: Standing, bundle: Json) -> Published:
-    """What a written Bundle came to."""
-    written = {place(entry["resource"]) for entry in bundle["entry"]}
-    kept = {place(r) for r in standing.resources if not is_in_error(r)} - written
-    new = [r for r in resources if place(r) in written]
-    outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
-    return Published(outcome, len(new), count_in_error(bundle), len(kept))

@@ -9,9 +9,11 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from medie_fhir.extraction import Task
@@ -27,10 +29,10 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "task.schema.json": Task,
     "settings.schema.json": Settings,
 }
-SECRETS = frozenset(secret_variables())
+SECRETS = frozenset(secret_variables(Settings))
 INTRODUCTION = """# Settings
 
-Every knob, made from `medie_fhir/settings.py` by `make schemas`. Give a setting in the environment
+Every knob, made from the types in `medie_fhir/settings/` by `make schemas`. Give a setting in the environment
 (`MEDIE_KAFKA__BOOTSTRAP_SERVERS`), or in a YAML file named by `--config` or `MEDIE_CONFIG`
 (`kafka: {bootstrap_servers: …}`).
 A list or a mapping is JSON in the environment: `MEDIE_FHIR__ALLOWED_HOSTS='["files.example.org"]'`.
@@ -76,8 +78,16 @@ def _rows(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
         default = "" if field.default in (PydanticUndefined, None) else f"`{_plain(field.default)}`"
         variable = f"MEDIE_{'__'.join(here).upper()}"
         variable = f"`{variable}`" + (" or `…_FILE`" if variable in SECRETS else "")
-        rows.append(f"| `{'.'.join(here)}` | {variable} | {default} | {field.description or ''} |\n")
+        rows.append(f"| `{'.'.join(here)}` | {variable} | {default} | {_meaning(field)} |\n")
     return rows
+
+
+def _meaning(field: FieldInfo) -> str:
+    """What a setting is for, and the words that it takes, where the description doesn't name them all."""
+    described = field.description or ""
+    kinds = (field.annotation, *get_args(field.annotation))  # Literal[…], or Literal[…] | None
+    words = [f"`{word}`" for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    return described if all(word in described for word in words) else f"{described} One of {', '.join(words)}."
 
 
 def _with_tables(page: str, tables: dict[str, str]) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from medie_fhir.errors import FhirRejected
-from medie_fhir.fhir_names import RESOURCE_TYPES, is_id, place
+from medie_fhir.fhir_names import (
+    DECIDED,
+    ENTERED_IN_ERROR,
+    OBSERVATION_STATUS,
+    RESOURCE_TYPES,
+    VERIFICATION_STATUS,
+    is_id,
+    place,
+)
 
 
 def test_the_types_are_those_of_r4() -> None:
@@ -30,3 +38,11 @@ def test_a_type_alone_is_a_place() -> None:
     assert place("Patient") == "Patient"
     with pytest.raises(FhirRejected):
         place("Nonsense")
+
+
+def test_a_decided_status_is_a_status_and_a_mistake_is_no_decision() -> None:
+    assert DECIDED < OBSERVATION_STATUS | VERIFICATION_STATUS
+    assert len(OBSERVATION_STATUS) == 8, "https://hl7.org/fhir/R4/valueset-observation-status.html"
+    assert len(VERIFICATION_STATUS) == 6, "https://hl7.org/fhir/R4/valueset-condition-ver-status.html"
+    assert ENTERED_IN_ERROR in OBSERVATION_STATUS & VERIFICATION_STATUS
+    assert not {ENTERED_IN_ERROR, "preliminary", "unconfirmed", "provisional"} & DECIDED

@@ -50,15 +50,18 @@ _INPUT_ERRORS = frozenset(
 def demo(
     store: Annotated[
         Path | None,
-        typer.Option(help="The FHIR store, one SQLite file, kept between runs [default: medie-demo.sqlite]."),
+        typer.Option(help="The FHIR store, one SQLite file, kept between runs [default: build/demo/fhir.sqlite]."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     serve: Annotated[
-        bool, typer.Option(help="Stream nothing: serve the store of an earlier run, until Ctrl-C.")
+        bool, typer.Option("--serve", help="Stream nothing: serve the store of an earlier run, until Ctrl-C.")
     ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The FHIR server's port; 0: any that is free.")] = 0,
 ) -> None:
     """Stream the sample notes through everything, on embedded defaults, and show what was written."""
-    path = store or Path("medie-demo.sqlite")
+    path = store or Path("build/demo/fhir.sqlite")
+    if serve and not path.exists():
+        raise typer.BadParameter(f"--store {path}: there is none to serve: run medie-fhir demo --store {path} first")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         FhirTwin(path).close()
@@ -66,9 +69,9 @@ def demo(
         raise typer.BadParameter(f"--store {path}: no FHIR store can be kept there: {error}") from None
     logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
     if serve:
-        run_async(_serve(path))
+        run_async(_serve(path, port))
         return
-    tally = run_async(_demo(path))
+    tally = run_async(_demo(path, port))
     if as_json:
         typer.echo(json.dumps(tally.as_json()))
 
@@ -118,20 +121,27 @@ class Tally:
         }
 
 
-async def _serve(store: Path) -> None:
-    with closing(FhirTwin(store)) as twin, FhirTwinServer(twin) as server:
+async def _serve(store: Path, port: int) -> None:
+    with closing(FhirTwin(store)) as twin, _server(twin, port) as server:
         out.print(f"FHIR server (twin) of {store}, until Ctrl-C. Look at:", highlight=False, soft_wrap=True)
         for search in ("Condition", "Observation?patient=demo-p01", "Provenance", "metadata"):
             out.print(f"  {server.base_url}/{search}", highlight=False, soft_wrap=True)
         await asyncio.Event().wait()
 
 
-async def _demo(store: Path) -> Tally:
+def _server(twin: FhirTwin, port: int) -> FhirTwinServer:
+    try:
+        return FhirTwinServer(twin, port)
+    except OSError as error:
+        raise typer.BadParameter(f"--port {port}: can't be listened on: {error.strerror}") from None
+
+
+async def _demo(store: Path, port: int) -> Tally:
     events = sample_events()
     tally = Tally(records=len(events))
     async with AsyncExitStack() as stack:
         twin = stack.enter_context(closing(FhirTwin(store)))
-        server = stack.enter_context(FhirTwinServer(twin))
+        server = stack.enter_context(_server(twin, port))
         settings = _settings(server.base_url)
         err.print(f"FHIR server  {server.base_url} (twin, kept in {store})", highlight=False, soft_wrap=True)
         await seed(twin)

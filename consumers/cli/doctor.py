@@ -15,8 +15,10 @@ from consumers.cli.doctor_write import what_became
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.adapters.out_folder import fit
-from medie_fhir.errors import MedieError, ModelRefused, Policy
+from medie_fhir.errors import FhirForbidden, FhirRejected, FhirUnauthorized, MedieError, ModelRefused, Policy
 from medie_fhir.fhir_servers import is_asked, open_source, open_target, proven, strategy_of
+from medie_fhir.model import Json
+from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, open_model
 
@@ -90,15 +92,26 @@ def _hasty(settings: Settings) -> Settings:
 
 def _advice(name: str, error: MedieError, settings: Settings) -> str:
     """Where it was asked and what to look at, where a server gave no answer of use."""
+    fhir = settings.fhir
+    target = ("fhir.base_url", fhir.base_url, "fhir.auth", "bearer" if fhir.token else fhir.auth.kind)
+    source = "bearer" if fhir.source_token else fhir.source_auth.kind
+    model = ("model.base_url", settings.model.base_url, "model.api_key", "set" if settings.model.api_key else "none")
     where = {
-        "fhir server": ("fhir.base_url", settings.fhir.base_url),
-        "fhir write": ("fhir.base_url", settings.fhir.base_url),
-        "source server": ("fhir.source_base_url", settings.fhir.source_base_url),
-        "model": ("model.base_url", settings.model.base_url),
-        "adapter": ("model.base_url", settings.model.base_url),
+        "fhir server": target,
+        "fhir write": target,
+        "source server": ("fhir.source_base_url", fhir.source_base_url, "fhir.source_auth", source),
+        "model": model,
+        "adapter": model,
     }
-    setting, url = where.get(name, ("", None))
-    return f". Is it up, and {setting} right: {url}?" if url and error.policy is Policy.RETRY else ""
+    setting, url, login, kind = where.get(name, ("", None, "", ""))
+    match error:
+        case FhirUnauthorized() | FhirForbidden() if login:
+            return f". Our login is what {login} says, now: {kind}"
+        case FhirRejected() if url and name != "fhir write":  # the CapabilityStatement is at every FHIR server's base
+            return f". Is {setting} right: {url}?"
+        case _ if url and error.policy is Policy.RETRY:
+            return f". Is it up, and {setting} right: {url}?"
+    return ""
 
 
 async def _mapping(settings: Settings) -> str:
@@ -118,16 +131,28 @@ async def _kafka(settings: Settings) -> str:
 async def _fhir(settings: Settings) -> str:
     if settings.fhir.bundles is not None:
         fit(settings.fhir.bundles)  # only looked at: a consumer that runs has it for itself
-        return f"{settings.fhir.bundles}: a folder of {settings.fhir.bundles_format} files{_shadow(settings)}"
+        files = f"{settings.fhir.bundles_format} files go to the folder {settings.fhir.bundles}"
+        return f"none is written to, so none was asked: {files}{_shadow(settings)}"
     if settings.kafka.bundles is not None:
-        return f"none: Bundles go to the topic {settings.kafka.bundles}{_shadow(settings)}"
+        topic = f"Bundles go to the topic {settings.kafka.bundles}"
+        return f"none is written to, so none was asked: {topic}{_shadow(settings)}"
     login = await proven(settings, target=True)
     async with open_target(settings) as target:
-        statement = await target.capabilities()
+        statement = await _statement(target, settings)
     software = statement.get("software", {})
     version = statement.get("fhirVersion", "unknown")
     named = " ".join(filter(None, (software.get("name"), software.get("version")))) or "unnamed"
     return f"{settings.fhir.base_url}: {named}, FHIR {version}; {await strategy_of(settings)}; {login}"
+
+
+async def _statement(target: FhirServer, settings: Settings) -> Json:
+    """The CapabilityStatement; nothing where the server doesn't show it and the settings say what it would."""
+    try:
+        return await target.capabilities()
+    except (FhirForbidden, FhirRejected):
+        if "auto" in (settings.fhir.identity, settings.fhir.sending):
+            raise
+        return {}
 
 
 async def _write(settings: Settings) -> str:

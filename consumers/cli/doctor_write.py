@@ -1,7 +1,8 @@
 """``medie-fhir doctor --write``: one resource written as we write, read back, and written again.
 
-The probe is a Device that stands for nothing and nobody: its id is always the same, so there is ever only one. It has
-what our resources have and servers are known to drop: extensions, an identifier, a tag, a security label.
+The probe is a Device that stands for nothing and nobody. It stays there, for we ask for no right to delete: one under
+our id, and one under the server's own where the strategy makes it. It has what our resources have and servers are known
+to drop: extensions, an identifier, a tag, a security label.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ _NAME = "medie-fhir write probe"
 PROBE: Json = {
     "resourceType": "Device",
     "id": device_id(_NAME, None, None, None),
-    "meta": {"security": [AIAST], "tag": [{"system": f"{BASE}/probe", "code": "write-probe"}]},
+    "meta": {
+        "source": f"{BASE}/probe",
+        "security": [AIAST],
+        "tag": [{"system": f"{BASE}/probe", "code": "write-probe"}],
+    },
     "extension": [
         {"url": DERIVATION, "extension": [{"url": "offset", "valueInteger": 0}, {"url": "length", "valueInteger": 1}]},
         {"url": AI_CONFIDENCE, "valueDecimal": 0.5},
@@ -41,6 +46,9 @@ _LOST = {
 }
 
 
+_EDITED = "every resource looks edited by a person, and is never updated"
+
+
 async def what_became(target: FhirServer) -> str:
     """What the server made of the probe, in a line. Raises FhirError; FhirUnfit where it isn't found again."""
     stored = await _written(target)
@@ -48,7 +56,8 @@ async def what_became(target: FhirServer) -> str:
     lost = dropped(PROBE, stored)
     found = [f"{place(PROBE)} written and read back", *_mend(lost)] if lost else [f"{place(PROBE)} kept whole"]
     versions = (resource.get("meta", {}).get("versionId") for resource in (stored, again))
-    return "; ".join([*found, _rewritten(*versions)])
+    added = await _added(target, stored)
+    return "; ".join([*found, _rewritten(*versions), *added, "it stays there, and may be deleted"])
 
 
 async def _written(target: FhirServer) -> Json:
@@ -60,6 +69,17 @@ async def _written(target: FhirServer) -> Json:
             " keep identifiers, show at once what it has taken, and let us read Devices? Else set fhir.identity"
         )
     return stored
+
+
+async def _added(target: FhirServer, stored: Json) -> list[str]:
+    """A warning for what the server writes by itself and we would take for a person's edit."""
+    warnings = []
+    source = str(stored.get("meta", {}).get("source") or "").partition("#")[0]  # HAPI puts "#" and a number behind it
+    if source not in ("", PROBE["meta"]["source"]):
+        warnings.append(f"mend: it sets meta.source by itself: {_EDITED}; let it keep meta.source as sent")
+    if await target.search("Provenance", {"target": f"Device/{stored['id']}"}):
+        warnings.append(f"mend: someone writes Provenances of what we write: {_EDITED}; let it write none of ours")
+    return warnings
 
 
 def _mend(lost: tuple[str, ...]) -> list[str]:

@@ -28,10 +28,23 @@ _PATIENT = re.compile(rf"(https?://\S+/)?Patient/{_FHIR_ID.pattern}")
 
 
 def extract(  # noqa: PLR0917 - one parameter an option
-    notes: Annotated[list[str] | None, typer.Argument(help="Text files; - is standard input.", metavar="NOTE")] = None,
-    jsonl: Annotated[Path | None, typer.Option(help='A file of {"id", "text"} lines.')] = None,
+    notes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Text files; - is standard input. With --fhir a file's name is the document's whole identity.",
+            metavar="NOTE",
+        ),
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help='A file of {"id", "text"} lines; the id is the document\'s identity.')
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a note.")] = False,
-    fhir: Annotated[bool, typer.Option(help="Print the transaction Bundle of each note.")] = False,
+    fhir: Annotated[
+        bool,
+        typer.Option(
+            help="Print the transaction Bundle of each note; two notes of one name are versions of one document."
+        ),
+    ] = False,
     subject: Annotated[str, typer.Option(help="The patient that --fhir writes for.")] = "Patient/example",
     config: Config = None,
 ) -> None:

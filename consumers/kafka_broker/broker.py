@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 from consumers.broker import Consumer, Message, Producer, TopicPartition
-from consumers.kafka_broker.client import CALL_MS, made
+from consumers.kafka_broker.client import made
 from consumers.kafka_broker.consumer import GroupConsumer
 from consumers.kafka_broker.doubt import Doubt
 from consumers.kafka_broker.failures import translated
@@ -22,6 +22,7 @@ from consumers.kafka_broker.logs import tame
 from consumers.kafka_broker.probe import Address, advertised_faults, knock
 from consumers.kafka_broker.producer import RecordProducer
 from consumers.kafka_broker.reading import progress_of, records_of
+from consumers.kafka_broker.roles import READER, common, member, writer
 from consumers.kafka_broker.security import clear_text, client_options
 from consumers.kafka_broker.topics import Rights, check, check_group, create, fitness, missing, wanted
 from consumers.lost_offsets import OffsetLostPolicy
@@ -34,8 +35,6 @@ log = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 5.0  # for one answer of a broker that is asked who it is
 _PAUSE_S: Final = 5.0
-_FETCH_BYTES: Final = 16 * 1024 * 1024  # of records that wait in the client; one record may always be larger
-_FETCH_WAIT_MS: Final = 100  # a fetch that waits for partitions at their end keeps the others of its broker waiting
 _HALVES: Final = ("extract", "publish")
 
 
@@ -67,41 +66,9 @@ class KafkaBroker:
         self._servers = bootstrap_servers.split(",")
         self._patience_s = bootstrap_timeout_s
         self._instance_id = instance_id
-        self._common: dict[str, Any] = {
-            "client_id": "medie-fhir",
-            "reconnect_backoff_max_ms": 1000,  # by default 30 s: a broker is back for a minute, and unnoticed
-            **(options or {}),
-            "bootstrap_servers": self._servers,
-            "bootstrap_timeout_ms": int(bootstrap_timeout_s * 1000),
-        }
-        self._reader: dict[str, Any] = {
-            "enable_auto_commit": False,
-            "isolation_level": "read_committed",  # what its sender took back never happened
-            "allow_auto_create_topics": False,
-            "metadata_max_age_ms": 30_000,  # so long may a topic be gone, or there again, before we notice
-            "fetch_max_bytes": _FETCH_BYTES,
-            "fetch_max_wait_ms": _FETCH_WAIT_MS,
-        }
-        self._member: dict[str, Any] = {
-            **self._reader,
-            "auto_offset_reset": "none",  # GroupConsumer decides: it tells a new group from one that lost its place
-            "max_poll_interval_ms": int(max_poll_interval_s * 1000),
-            "session_timeout_ms": int(session_timeout_s * 1000),
-            "heartbeat_interval_ms": min(3000, int(session_timeout_s * 1000 / 3)),
-        }
-        self._writer: dict[str, Any] = {
-            "acks": "all",
-            "enable_idempotence": True,
-            "compression_type": "zstd",
-            "linger_ms": 5,
-            "max_block_ms": CALL_MS,
-            "bootstrap_timeout_ms": min(
-                CALL_MS, self._common["bootstrap_timeout_ms"]
-            ),  # a stop may have to wait for it
-            "max_request_size": max_record_bytes,
-            "delivery_timeout_ms": int(delivery_timeout_s * 1000),
-            "allow_auto_create_topics": False,
-        }
+        self._common = common(self._servers, options or {}, bootstrap_timeout_s)
+        self._member = member(max_poll_interval_s, session_timeout_s)
+        self._writer = {**self._common, **writer(max_record_bytes, delivery_timeout_s, bootstrap_timeout_s)}
         self._revoke_limit_s = revoke_limit_s
         self._offset_lost: OffsetLostPolicy = offset_lost
 
@@ -141,7 +108,7 @@ class KafkaBroker:
         """See :class:`~consumers.broker.Broker`."""
         self.check_topics([topic])
         with translated("connecting"):
-            client = made(KafkaConsumer, **self._common, **self._reader, auto_offset_reset="earliest")
+            client = made(KafkaConsumer, **self._common, **READER, auto_offset_reset="earliest")
         return records_of(client, topic, since_ms)
 
     def progress(self, topic: str, group: str) -> dict[TopicPartition, tuple[int | None, int]]:
@@ -175,7 +142,7 @@ class KafkaBroker:
 
     def producer(self) -> Producer:
         """See :class:`~consumers.broker.Broker`. It connects with its first record."""
-        return RecordProducer({**self._common, **self._writer}, self._check)
+        return RecordProducer(self._writer, self._check)
 
     def check_topics(self, topics: Iterable[str]) -> None:
         """See :class:`~consumers.broker.Broker`."""

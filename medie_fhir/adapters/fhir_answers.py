@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -30,13 +30,10 @@ from medie_fhir.model import Json
 __all__ = [
     "JSON_TYPES",
     "error_of",
-    "matches",
-    "next_link",
     "redirected",
     "resource_of",
     "retry_after",
     "transaction_response",
-    "versions",
 ]
 
 JSON_TYPES = ("application/fhir+json", "application/json", "application/json+fhir")
@@ -176,7 +173,9 @@ def transaction_response(sent: Json, answered: Json, doing: str) -> Json:
     kind = f"{sent.get('type')}-response"
     if answered.get("type") != kind:
         raise FhirAnswerInvalid(f"{doing}: the answer is a Bundle, but no {kind}")
-    entries, answers = _objects(sent.get("entry")), _objects(answered.get("entry"))
+    entries, answers = _objects(sent.get("entry")), answered.get("entry", [])
+    if not isinstance(answers, list) or not all(_fits(answer) for answer in answers):
+        raise FhirAnswerInvalid(f"{doing}: the answer holds entries that answer nothing: see the server's log")
     if kind == "transaction-response":
         for number, (_, answer) in enumerate(zip(entries, answers, strict=False)):
             _raise_for(answer.get("response"), sent, number, doing)
@@ -188,36 +187,22 @@ def transaction_response(sent: Json, answered: Json, doing: str) -> Json:
     return answered
 
 
+def _fits(answer: Any) -> bool:
+    """Whether it may answer an entry: those who read on may rely on the types of what it tells."""
+    if not isinstance(answer, dict):
+        return False
+    response = answer.get("response")
+    if not isinstance(response, dict):
+        return response is None
+    return all(isinstance(response.get(name, ""), str) for name in ("location", "etag"))
+
+
 def _raise_for(response: Any, sent: Json, number: int, doing: str) -> None:
     """Raise what the answer to one entry stands for where it is a failure. One without a status is like the whole."""
     told = re.match(r"[1-9]\d\d\b", str(response.get("status"))) if isinstance(response, dict) else None
     if told and not told[0].startswith("2"):
         outcome = json.dumps(response.get("outcome")).encode()
         raise error_of(int(told[0]), {}, outcome, f"{doing}: {entry_name(sent, number)}", bundle=sent)
-
-
-def matches(bundle: Json) -> Iterator[Json]:
-    """The matches in a page of a search, without what was only included and without warnings."""
-    for entry in _objects(bundle.get("entry")):
-        resource, search = entry.get("resource"), entry.get("search")
-        mode = search.get("mode", "match") if isinstance(search, dict) else "match"
-        if isinstance(resource, dict) and mode == "match" and resource.get("resourceType") != "OperationOutcome":
-            yield resource
-
-
-def versions(bundle: Json) -> Iterator[Json]:
-    """The resources in a page of a history: one for every version but the deletions, which have none."""
-    for entry in _objects(bundle.get("entry")):
-        if isinstance(entry.get("resource"), dict):
-            yield entry["resource"]
-
-
-def next_link(bundle: Json) -> str | None:
-    """The URL of a Bundle's next page."""
-    for link in _objects(bundle.get("link")):
-        if link.get("relation") == "next" and isinstance(link.get("url"), str):
-            return str(link["url"])
-    return None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

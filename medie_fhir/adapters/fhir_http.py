@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import httpx
 
 from medie_fhir.adapters.content_url import content_url
-from medie_fhir.adapters.fhir_answers import JSON_TYPES, matches, next_link, resource_of, transaction_response, versions
+from medie_fhir.adapters.fhir_answers import JSON_TYPES, resource_of, transaction_response
+from medie_fhir.adapters.fhir_pages import matches, next_link, versions, whole
 from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience, follow
 from medie_fhir.adapters.fhir_write import SingleWrite, answered
 from medie_fhir.errors import (
@@ -101,20 +102,28 @@ class FhirHttp:
         doing = f"reading a {resource_type}"
         url, needs = self._url(resource_type, resource_id), f"{resource_type}: read"
         answer = await self._wire.ask(Ask("GET", url, doing, absent=_GONE, needs=needs))
-        return resource_of(answer.headers, answer.body, resource_type, doing) if answer.ok else None
+        if not answer.ok:
+            return None
+        resource = whole(resource_of(answer.headers, answer.body, resource_type, doing), doing)
+        if resource["id"] != resource_id:
+            raise FhirAnswerInvalid(
+                f"{doing}: the answer is another than was asked for: see any proxy before the server"
+            )
+        return resource
 
     async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
         """All matches, over all pages, in the server's order. Raises FhirRejected for a parameter it doesn't know."""
         url = f"{self._url(resource_type)}?{urlencode(params)}"
-        pages = self._pages(url, f"searching {resource_type}", needs=f"{resource_type}: search")
-        return [match async for page in pages for match in matches(page)]
+        doing = f"searching {resource_type}"
+        pages = self._pages(url, doing, needs=f"{resource_type}: search")
+        return [match async for page in pages for match in matches(page, doing)]
 
     async def history(self, resource_type: str, resource_id: str) -> list[Json]:
         """All versions of a resource, newest first; empty where there is none. Deletions are not among them."""
         doing = f"reading the history of a {resource_type}"
         url, needs = f"{self._url(resource_type, resource_id)}/_history", f"{resource_type}: history"
         pages = self._pages(url, doing, absent=_GONE, needs=needs)
-        return [version async for page in pages for version in versions(page)]
+        return [version async for page in pages for version in versions(page, doing)]
 
     async def transact(self, bundle: Json) -> Json:
         """Post a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected.
@@ -207,7 +216,7 @@ class FhirHttp:
             page = resource_of(answer.headers, answer.body, "Bundle", doing)
             yield page
             seen.add(url)
-            following = next_link(page)
+            following = next_link(page, doing)
             if following is None:
                 return
             if not self._wire.leads_home(url, following):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from medie_fhir.adapters.aimd import Aimd
 from medie_fhir.adapters.passing import Passing
+from medie_fhir.adapters.turns import Turns
 from medie_fhir.errors import FhirRejected, FhirThrottled, FhirUnavailable
 from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
@@ -28,15 +27,6 @@ def _later(seconds: float, call: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, call)
 
 
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """One transaction's place in the queue. ``come``: done when it may begin; ``begun``: it counts as running."""
-
-    subjects: frozenset[str]
-    come: asyncio.Future[None]
-    begun: bool = False
-
-
 class PacedFhir(Passing):
     """A FhirServer (see ports) that passes all on, and transactions at the pace that the server can take.
 
@@ -47,7 +37,8 @@ class PacedFhir(Passing):
       written as a whole or not at all.
 
     What is wrapped may itself wrap: what is asked right before a transaction (a fence, say) belongs inside, since a
-    turn may be minutes in coming. Reads are not held back: they are few, and a note waits for each.
+    turn may be minutes in coming. Reads are not held back: they are few, and a note waits for each. But where one is
+    throttled or not answered, that is heeded as of a transaction. How long they take is not, for they are quicker.
 
     ``clock`` is monotonic, in seconds; ``later`` calls a function after so many.
     """
@@ -66,9 +57,7 @@ class PacedFhir(Passing):
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._clock, self._later = clock, later
         self._law = Aimd(most)
-        self._queue: deque[_Turn] = deque()
-        self._busy: set[str] = set()  # the subjects of what runs; of others nothing is kept
-        self._running = 0
+        self._turns: Turns[asyncio.Future[None]] = Turns()  # each done when its transaction may begin
         self._resume_at = float("-inf")
         self._woken_at = float("-inf")
 
@@ -80,12 +69,12 @@ class PacedFhir(Passing):
     @property
     def running(self) -> int:
         """Transactions that run now."""
-        return self._running
+        return self._turns.running
 
     @property
     def waiting(self) -> int:
         """Transactions whose turn has not come."""
-        return len(self._queue)
+        return self._turns.waiting
 
     @property
     def paused(self) -> float:
@@ -97,16 +86,37 @@ class PacedFhir(Passing):
         self._refuse_too_large(bundle)
         async with self._turn(subjects(bundle)):
             began = self._clock()
-            try:
+            with self._heeding(began):
                 answer = await self._server.transact(bundle)
-            except (FhirThrottled, FhirUnavailable) as error:
-                now = self._clock()
-                self._law.refused(began, now)
-                if isinstance(error, FhirThrottled) and error.retry_after is not None:
-                    self._resume_at = max(self._resume_at, now + min(error.retry_after, _LONGEST_PAUSE))
-                raise
-            self._law.succeeded(began, self._clock(), self._running)
+            self._law.succeeded(began, self._clock(), self.running)
             return answer
+
+    async def read(self, resource_type: str, resource_id: str) -> Json | None:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().read(resource_type, resource_id)
+
+    async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().search(resource_type, params)
+
+    async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+        """See :class:`~medie_fhir.ports.FhirServer`."""
+        with self._heeding(self._clock()):
+            return await super().history(resource_type, resource_id)
+
+    @contextmanager
+    def _heeding(self, began: float) -> Iterator[None]:
+        """Go on more slowly, or after a pause, where that is what the server's answer asks for."""
+        try:
+            yield
+        except (FhirThrottled, FhirUnavailable) as error:
+            now = self._clock()
+            self._law.refused(began, now)
+            if isinstance(error, FhirThrottled) and error.retry_after is not None:
+                self._resume_at = max(self._resume_at, now + min(error.retry_after, _LONGEST_PAUSE))
+            raise
 
     def _refuse_too_large(self, bundle: Json) -> None:
         entries = len(bundle.get("entry", ()))
@@ -118,38 +128,23 @@ class PacedFhir(Passing):
 
     @asynccontextmanager
     async def _turn(self, subjects: frozenset[str]) -> AsyncIterator[None]:
-        turn = _Turn(subjects, asyncio.get_running_loop().create_future())
-        self._queue.append(turn)
+        turn = self._turns.join(subjects, asyncio.get_running_loop().create_future())
         self._admit()
         try:
-            await turn.come
+            await turn.who
             yield
         finally:
-            if turn.begun:
-                self._running -= 1
-                self._busy -= turn.subjects
-            else:
-                self._queue.remove(turn)
+            self._turns.leave(turn)
             self._admit()
 
     def _admit(self) -> None:
         """Let begin whatever may, in the order of arrival; who waits for a patient's turn lets others pass."""
-        if self._queue and (pause := self.paused):
+        if self.waiting and (pause := self.paused):
             self._wake_in(pause)
             return
-        taken = set(self._busy)
-        for turn in list(self._queue):
-            if self._running >= self.limit:
-                return
-            if turn.come.done():  # cancelled, and about to leave
-                continue
-            if taken.isdisjoint(turn.subjects):
-                self._queue.remove(turn)
-                self._running += 1
-                self._busy |= turn.subjects
-                turn.begun = True
-                turn.come.set_result(None)
-            taken |= turn.subjects
+        while self.running < self.limit and (turn := self._turns.begin()):
+            if not turn.who.done():  # else it was cancelled, and is about to leave
+                turn.who.set_result(None)
 
     def _wake_in(self, pause: float) -> None:
         if self._woken_at != self._resume_at:

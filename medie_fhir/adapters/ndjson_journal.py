@@ -26,6 +26,25 @@ class _Place(NamedTuple):
     length: int
 
 
+class _Transaction:
+    """Its lines' SHA-256 and the places of its resources, as far as they have been seen; not the lines themselves."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.places: list[tuple[bytes, _Place]] = []
+
+    def add(self, line: bytes, start: int) -> None:
+        """One more line of it, and where in the file that begins."""
+        self._digest.update(line)
+        place = line.partition(b"\t")[0]
+        self.places.append((place, _Place(start + len(place) + 1, len(line) - len(place) - 2)))
+
+    @property
+    def mark(self) -> bytes:
+        """The line that ends it."""
+        return b"=%s\n" % self._digest.hexdigest().encode()
+
+
 class Journal:
     """A file of transactions. ``path`` is made where it is not there; else what it holds is taken up.
 
@@ -47,18 +66,22 @@ class Journal:
 
     def append(self, resources: Sequence[tuple[str, bytes]]) -> None:
         """A transaction: each resource's place (``Type/id``) and its JSON on one line. On the disk on return."""
-        lines = b"".join(b"%s\t%s\n" % (place.encode(), data) for place, data in resources)
-        written = lines + _mark(lines)
+        transaction, written = _Transaction(), bytearray()
+        for place, data in resources:
+            line = b"%s\t%s\n" % (place.encode(), data)
+            transaction.add(line, self.size + len(written))
+            written += line
+        written += transaction.mark
         if not self._sound:
             os.ftruncate(self._file, self.size)  # what an append that failed has left
         self._sound = False
         done = 0
-        while done < len(written):
-            done += os.pwrite(self._file, written[done:], self.size + done)
+        with memoryview(written) as rest:
+            while done < len(written):
+                done += os.pwrite(self._file, rest[done:], self.size + done)
         os.fsync(self._file)
         self._sound = True
-        self._count(lines, self.size)
-        self.size += len(written)
+        self._count(transaction, self.size + len(written))
 
     def types(self) -> dict[str, list[str]]:
         """The places (``Type/id``) of all resources, by their type."""
@@ -77,34 +100,30 @@ class Journal:
         os.close(self._file)
 
     def _take_up(self) -> None:
-        """Finds the transactions that are there, and cuts off what was never finished."""
+        """Finds the transactions that are there, and cuts off what was never finished; line by line, however many."""
         with open(self._file, "rb", closefd=False) as file:
-            begin, lines, torn = 0, b"", False
+            found, start, torn = _Transaction(), 0, False
             for line in file:
+                end = start + len(line)
                 if not line.startswith(b"="):
-                    lines += line
-                    continue
-                if line != _mark(lines):
-                    torn = True
-                elif torn:
-                    raise SettingsError(f"{self.path}: damaged before its end: keep it aside, and see what it holds")
+                    found.add(line, start)
                 else:
-                    self._count(lines, begin)
-                    begin += len(lines) + len(line)
-                lines = b""
-        self.size = begin
+                    if line != found.mark:
+                        torn = True
+                    elif torn:
+                        raise SettingsError(
+                            f"{self.path}: damaged before its end: keep it aside, and see what it holds"
+                        )
+                    else:
+                        self._count(found, end)
+                    found = _Transaction()
+                start = end
 
-    def _count(self, lines: bytes, begin: int) -> None:
+    def _count(self, transaction: _Transaction, end: int) -> None:
         """Remembers where the resources of one transaction stand; the last of a place is the one that holds."""
-        start = begin
-        for line in lines.split(b"\n")[:-1]:
-            place = line.partition(b"\t")[0]
+        for place, stands in transaction.places:
             # At the end of the order, so that within a type what was written last comes last.
             self._places.pop(place.decode(), None)
-            self._places[place.decode()] = _Place(start + len(place) + 1, len(line) - len(place) - 1)
-            start += len(line) + 1
+            self._places[place.decode()] = stands
         self.transactions += 1
-
-
-def _mark(lines: bytes) -> bytes:
-    return b"=%s\n" % hashlib.sha256(lines).hexdigest().encode()
+        self.size = end

@@ -14,11 +14,11 @@ from medie_fhir.event.cloud_event import Mode
 from medie_fhir.event.document_reference import EventOptions
 from medie_fhir.event.headers import Headers
 from medie_fhir.event.json_value import load, load_array
-from medie_fhir.event.references import Surroundings
+from medie_fhir.event.references import Surroundings, literal
 from medie_fhir.fhir_names import RESOURCE_TYPES
 from medie_fhir.model import Json, NoteEvent, RetractionReason
 
-__all__ = ["EventOptions", "Headers", "parse_events"]
+__all__ = ["EventOptions", "Headers", "literal", "parse_events"]
 
 Events = tuple[NoteEvent | EventError, ...]
 

@@ -122,8 +122,12 @@ def _token(named: Json) -> str:
 
 def _version(document: Json) -> DocumentVersion:
     meta = one(document, "meta") or {}
-    changed = moment(meta, "lastUpdated") or moment(document, "date")
-    return DocumentVersion(version_id=version_id(string(meta, "versionId")), last_updated=changed)
+    version = DocumentVersion(
+        version_id=version_id(string(meta, "versionId")), last_updated=moment(meta, "lastUpdated")
+    )
+    if version.last_updated or version.number is not None:
+        return version
+    return version.model_copy(update={"last_updated": moment(document, "date")})  # the author may change it: last
 
 
 def _note(document: Json, around: Surroundings, source: str | None, reference: str) -> NoteEvent:

@@ -4,6 +4,16 @@ from medie_fhir.mapping.envelope import DERIVATION
 from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.load import Mapping, load_mapping
 from medie_fhir.mapping.policy import FieldPolicy, judge
-from medie_fhir.mapping.render import effective, render
+from medie_fhir.mapping.render import effective, render, says_anything
 
-__all__ = ["DERIVATION", "FieldPolicy", "Mapping", "MappingFile", "effective", "judge", "load_mapping", "render"]
+__all__ = [
+    "DERIVATION",
+    "FieldPolicy",
+    "Mapping",
+    "MappingFile",
+    "effective",
+    "judge",
+    "load_mapping",
+    "render",
+    "says_anything",
+]

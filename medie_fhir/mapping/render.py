@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderabl
 from medie_fhir.mapping.validity import Validity
 from medie_fhir.model import CodedFact, ExtractionRecord, Json
 
-__all__ = ["effective", "render"]
+__all__ = ["effective", "render", "says_anything"]
 
 _DAY_OR_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?")
 
@@ -28,15 +28,18 @@ def render(
     source: Json,
     recorded: str,
     system: str,
+    apart: Collection[str] = (),
 ) -> list[Json]:
     """The complete resources of all written facts, in the templates' order.
 
     ``source`` is the Reference to the document, ``recorded`` the instant of the work, ``system`` the identifier system
-    of facts. Raises RenderError, naming the template, for one that fails or makes no valid R4 resource.
+    of facts, ``apart`` the references that ``%primary`` may not be, to what is another patient's by now. Raises
+    RenderError, naming the template, for one that fails or makes no valid R4 resource.
     """
     written = [f for f in facts if f.written]
     note = _of_the_note(record, source, recorded)
-    note["primary"] = _primary(written, mapping, note)
+    primary = _primary(written, mapping, note)
+    note["primary"] = primary if primary and primary["reference"] not in apart else None
     made: list[Json] = []
     parts: dict[str, int] = {}
     for template in mapping.templates:
@@ -51,6 +54,20 @@ def render(
                 _must_be_valid(complete, template)
                 made.append(complete)
     return made
+
+
+def says_anything(
+    record: ExtractionRecord, facts: Sequence[CodedFact], mapping: MappingFile, *, source: Json, recorded: str
+) -> bool:
+    """Whether ``render`` would make any resource, without making them. Raises RenderError."""
+    written = [f for f in facts if f.written]
+    note = _of_the_note(record, source, recorded)
+    note["primary"] = _primary(written, mapping, note)
+    return any(
+        template.field == fact.fact.field and _applies(template, note | _of_the_fact(fact, note), fact)
+        for template in mapping.templates
+        for fact in written
+    )
 
 
 def effective(record: ExtractionRecord) -> str | None:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from medie_fhir.fhir_names import ENTERED_IN_ERROR, OBSERVATION_STATUS, VERIFICATION_STATUS
 from medie_fhir.model import Json
 
 __all__ = ["MCODE", "faults"]
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
-_OBSERVATION_STATUS = frozenset(
-    "registered preliminary final amended corrected cancelled entered-in-error unknown".split()  # noqa: SIM905 - a word list reads best as words
-)
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
-_VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"})
 _VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueRatio", "valueBoolean", "valueInteger")
 _TUMOUR_MARKER_VALUES = frozenset({"valueQuantity", "valueCodeableConcept", "valueString", "valueRatio"})
 _HGVS_COMPONENTS = frozenset({"48005-3", "81290-9", "48004-6"})
@@ -56,9 +53,9 @@ def _condition(resource: Json) -> Iterator[str]:
     clinical, verification = _codes(resource.get("clinicalStatus")), _codes(resource.get("verificationStatus"))
     if not clinical <= _CLINICAL:
         yield "Condition.clinicalStatus is not of its required value set"
-    if not verification <= _VERIFICATION:
+    if not verification <= VERIFICATION_STATUS:
         yield "Condition.verificationStatus is not of its required value set"
-    if ("entered-in-error" in verification) == bool(clinical):
+    if (ENTERED_IN_ERROR in verification) == bool(clinical):
         yield "Condition.clinicalStatus goes with every verificationStatus but entered-in-error (con-3, con-5)"
     if not resource.get("code", {}).get("coding") and not resource.get("code", {}).get("text"):
         yield "Condition.code has neither a coding nor a text"
@@ -68,7 +65,7 @@ def _condition(resource: Json) -> Iterator[str]:
 
 def _observation(resource: Json) -> Iterator[str]:
     values = [v for v in _VALUES if v in resource]
-    if resource.get("status") not in _OBSERVATION_STATUS:
+    if resource.get("status") not in OBSERVATION_STATUS:
         yield "Observation.status is not of its required value set"
     if len(values) > 1:
         yield "Observation.value[x] is given more than once"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medie_fhir.event.references import literal
+from medie_fhir.event import literal
 from medie_fhir.fhir_names import is_id
 from medie_fhir.model import Json
-from medie_fhir.transaction.identity import BASE, patient_id
+from medie_fhir.transaction import BASE, patient_id
 
 __all__ = ["STUB", "Named", "has_identifier", "has_value", "is_stub", "named", "stub", "successors"]
 

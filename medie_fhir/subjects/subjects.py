@@ -18,8 +18,7 @@ from medie_fhir.model import ExtractionRecord, Json, Outcome
 from medie_fhir.ports import Clock, FhirServer
 from medie_fhir.subjects.named import Named, has_identifier, has_value, is_stub, named, stub, successors
 from medie_fhir.subjects.remembered import Remembered
-from medie_fhir.transaction import transaction
-from medie_fhir.transaction.known import token
+from medie_fhir.transaction import token, transaction
 
 __all__ = ["SubjectOptions", "Subjects"]
 

@@ -6,16 +6,18 @@ from medie_fhir.transaction.bundle import (
     assemble,
     count_in_error,
     guarded,
+    nothing_to_say,
     transaction,
 )
-from medie_fhir.transaction.identity import BASE, FACTS, document_id
-from medie_fhir.transaction.known import identifier_token, named_by
+from medie_fhir.transaction.identity import BASE, FACTS, document_id, patient_id
+from medie_fhir.transaction.known import identifier_token, named_by, token
 from medie_fhir.transaction.meaning import identify
 from medie_fhir.transaction.provenance import device
 from medie_fhir.transaction.review import tasks, without
 from medie_fhir.transaction.source_document import DocumentMode, SourceDocuments, keyless
 from medie_fhir.transaction.standing import Standing, is_in_error, place, targets, version_of
 from medie_fhir.transaction.unmarked import Unmarked
+from medie_fhir.transaction.whose import strangers
 
 __all__ = [
     "BASE",
@@ -36,9 +38,13 @@ __all__ = [
     "is_in_error",
     "keyless",
     "named_by",
+    "nothing_to_say",
+    "patient_id",
     "place",
+    "strangers",
     "targets",
     "tasks",
+    "token",
     "transaction",
     "version_of",
     "without",

@@ -15,8 +15,9 @@ from medie_fhir.transaction.review import review_tasks
 from medie_fhir.transaction.source_document import SourceDocuments
 from medie_fhir.transaction.stamp import relative, stamped
 from medie_fhir.transaction.standing import Standing, is_in_error, place, retracted
+from medie_fhir.transaction.whose import following, left_behind, of_others, without_references
 
-__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "guarded", "transaction"]
+__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "guarded", "nothing_to_say", "transaction"]
 
 Reviewed = Literal["keep", "flag", "overwrite"]
 """What becomes of a resource that someone else has changed: docs/reconciliation.md."""
@@ -60,8 +61,14 @@ def assemble(
     document, tag = documents.reference(record.document), documents.tag(record.document)
     theirs = frozenset[str]() if reviewed == "overwrite" else judged(standing, record.document, resources)
     written = [stamped(documents.sourced(r, record.document)) for r in resources if place(r) not in theirs]
-    gone = [stamped(r) for r in retracted(standing.resources, theirs.union(map(place, resources)))]
-    if not resources and not gone and _nothing_to_say(record, standing):
+    held = theirs.union(map(place, resources))
+    gone = retracted(standing.resources, held)
+    if record.outcome is not Outcome.RETRACTED:  # says nothing of whose the note is
+        gone += left_behind(standing, held, record.document)
+        apart = of_others(standing, theirs, record.document)
+        gone = [without_references(following(r, record.document), apart) for r in gone]
+    gone = [stamped(r) for r in gone]
+    if not resources and not gone and nothing_to_say(record, standing):
         return None
     entries: list[Json] = []
     if documents.copied(record.document):
@@ -79,7 +86,7 @@ def assemble(
     return transaction(entries)
 
 
-def _nothing_to_say(record: ExtractionRecord, standing: Standing) -> bool:
+def nothing_to_say(record: ExtractionRecord, standing: Standing) -> bool:
     """Whether a record that neither writes nor takes back anything need not be known of: most notes name no cancer.
 
     Where something is known of the document, its version is: it keeps an older one that comes late from being written.
@@ -134,7 +141,8 @@ def guarded(bundle: Json, standing: Standing) -> Json:
     return {**bundle, "entry": [guard(entry) for entry in bundle["entry"]]}
 
 
-def count_in_error(bundle: Json) -> int:
-    """How many resources a Bundle takes back, not counting the copy of the document."""
-    resources = (entry["resource"] for entry in bundle["entry"])
-    return sum(r["resourceType"] != "DocumentReference" and is_in_error(r) for r in resources)
+def count_in_error(bundle: Json, standing: Standing) -> int:
+    """How many resources a Bundle takes back, that were not before; not counting the copy of the document."""
+    before = {place(r) for r in standing.resources if is_in_error(r)}
+    gone = {place(e["resource"]) for e in bundle["entry"] if is_in_error(e["resource"])}
+    return sum(not reference.startswith("DocumentReference/") for reference in gone - before)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from medie_fhir.fhir_names import ENTERED_IN_ERROR
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, Outcome, RetractionReason
 from medie_fhir.transaction.identity import BASE, document_id
 from medie_fhir.transaction.standing import VERSION_SYSTEM
@@ -17,8 +18,8 @@ from medie_fhir.transaction.standing import VERSION_SYSTEM
 __all__ = ["document_copy"]
 
 _STATUS = {
-    RetractionReason.ENTERED_IN_ERROR: "entered-in-error",
-    RetractionReason.DELETED: "entered-in-error",
+    RetractionReason.ENTERED_IN_ERROR: ENTERED_IN_ERROR,
+    RetractionReason.DELETED: ENTERED_IN_ERROR,
     RetractionReason.SUPERSEDED: "superseded",
     RetractionReason.REPLACED: "superseded",
 }

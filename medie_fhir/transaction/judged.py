@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from medie_fhir.fhir_names import DECIDED
 from medie_fhir.model import DocumentInfo, Json
 from medie_fhir.transaction.identity import FACTS, document_id
 from medie_fhir.transaction.stamp import is_as_written, relative, subject_of
 from medie_fhir.transaction.standing import Standing, is_in_error, place, version_of
 
 __all__ = ["decided", "judged"]
-
-_DECIDED = frozenset({"confirmed", "refuted", "differential", "final", "amended", "corrected", "cancelled"})
 
 
 def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]) -> frozenset[str]:
@@ -46,7 +45,7 @@ def judged(standing: Standing, document: DocumentInfo, resources: Sequence[Json]
 def decided(resource: Json) -> bool:
     """Whether a resource says that someone has judged it (Condition.verificationStatus, Observation.status)."""
     codings = resource.get("verificationStatus", {}).get("coding", ())
-    return resource.get("status") in _DECIDED or any(c.get("code") in _DECIDED for c in codings)
+    return resource.get("status") in DECIDED or any(c.get("code") in DECIDED for c in codings)
 
 
 def _is_signed(resource: Json) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from medie_fhir.fhir_names import ENTERED_IN_ERROR, VERIFICATION_SYSTEM
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.identity import BASE
 from medie_fhir.transaction.stamp import relative
@@ -19,6 +20,7 @@ from medie_fhir.transaction.stamp import relative
 __all__ = [
     "VERSION_SYSTEM",
     "Standing",
+    "entered_in_error",
     "is_in_error",
     "place",
     "retracted",
@@ -60,11 +62,23 @@ class Standing:
         version = record.document.version
         if record.reason is RetractionReason.DELETED and version not in map(version_of, self.provenances):
             version = version.later(_CLOCKS_APART)
-        return self.knows_newer_than(version)
+        return self.knows_newer_than(version) or self.is_echo(record.document.version)
 
     def knows_newer_than(self, version: DocumentVersion) -> bool:
         """Whether a newer version of the document was already worked on, so that this one is stale."""
         return any(version.older_than(known) for known in map(version_of, self.provenances) if known)
+
+    def is_echo(self, version: DocumentVersion) -> bool:
+        """Whether this version was worked on already, and after it one that it can't be compared with.
+
+        So what is read again (a number, and a deletion that has only a time) ends as it did, without a detour.
+        """
+        told = ((version_of(p), _moment(p.get("recorded"))) for p in self.provenances)
+        known = [(each, at) for each, at in told if each is not None and at is not None]
+        own = max((at for each, at in known if each == version), default=None)
+        return own is not None and any(
+            at > own for each, at in known if each != version and not each.older_than(version)
+        )
 
     def recorded(self, provenance: str) -> str | None:
         """When this very work was first recorded, where it was: done again, it keeps its time and makes no version."""
@@ -94,6 +108,14 @@ def version_of(provenance: Json) -> DocumentVersion | None:
     return None
 
 
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def place(resource: Json) -> str:
     """Where a resource is: ``Type/id``."""
     return f"{resource['resourceType']}/{resource['id']}"
@@ -101,26 +123,26 @@ def place(resource: Json) -> str:
 
 def retracted(standing: Sequence[Json], kept: frozenset[str]) -> list[Json]:
     """What stands and is not in ``kept`` (references), rewritten as entered in error; what already is, is left out."""
-    return [_entered_in_error(r) for r in standing if place(r) not in kept and not is_in_error(r)]
+    return [entered_in_error(r) for r in standing if place(r) not in kept and not is_in_error(r)]
 
 
 def is_in_error(resource: Json) -> bool:
     """Whether a resource says of itself that it was entered in error."""
     if resource["resourceType"] == "Condition":
         codings = resource.get("verificationStatus", {}).get("coding", ())
-        return any(c.get("code") == "entered-in-error" for c in codings)
-    return resource.get("status") == "entered-in-error"
+        return any(c.get("code") == ENTERED_IN_ERROR for c in codings)
+    return bool(resource.get("status") == ENTERED_IN_ERROR)
 
 
-def _entered_in_error(resource: Json) -> Json:
+def entered_in_error(resource: Json) -> Json:
+    """The resource, rewritten as one that should never have been."""
     gone = deepcopy(resource)
     meta = gone.get("meta", {})
     for servers_own in ("versionId", "lastUpdated"):
         meta.pop(servers_own, None)
     if gone["resourceType"] == "Condition":
         gone.pop("clinicalStatus", None)  # con-5: none where verificationStatus is entered-in-error
-        system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-        gone["verificationStatus"] = {"coding": [{"system": system, "code": "entered-in-error"}]}
+        gone["verificationStatus"] = {"coding": [{"system": VERIFICATION_SYSTEM, "code": ENTERED_IN_ERROR}]}
     else:
-        gone["status"] = "entered-in-error"
+        gone["status"] = ENTERED_IN_ERROR
     return gone

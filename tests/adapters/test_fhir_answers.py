@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_answers import (
     error_of,
-    matches,
-    next_link,
     redirected,
     resource_of,
     retry_after,
     transaction_response,
-    versions,
 )
 from medie_fhir.errors import (
     FhirAnswerInvalid,
@@ -118,13 +115,6 @@ def test_a_body_of_another_media_type_is_no_resource(headers: dict[str, str]) ->
     assert "ogelsang" not in str(caught.value)
 
 
-@pytest.mark.parametrize("bundle", [{}, {"entry": None, "link": None}, {"entry": [1, {}], "link": ["x", {"url": 1}]}])
-def test_a_bundle_without_what_is_looked_for_has_none_of_it(bundle: Json) -> None:
-    assert list(matches(bundle)) == []
-    assert list(versions(bundle)) == []
-    assert next_link(bundle) is None
-
-
 CONDITION = "00000000-0000-0000-0000-000000000001"
 ENTRY = {
     "resource": {"resourceType": "Condition", "id": CONDITION, "subject": {"reference": "Patient/p9"}},
@@ -178,6 +168,16 @@ def answered(*responses: object, kind: str = "transaction-response") -> Json:
 @pytest.mark.parametrize("response", [{"status": "201 Created"}, {"status": "200"}, {}, None, {"status": None}])
 def test_a_transaction_whose_entries_do_not_fail_is_done(response: object) -> None:
     assert transaction_response(SENT, answered(response), "posting")["type"] == "transaction-response"
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, "x", [1], [None], [{"response": "x"}], [{"response": {"etag": 1}}], [{"response": {"location": {}}}]]
+)
+def test_entries_that_answer_nothing_are_no_answer_of_a_fhir_server(entry: object) -> None:
+    answer = {"resourceType": "Bundle", "type": "transaction-response", "entry": entry}
+
+    with pytest.raises(FhirAnswerInvalid, match=r"^posting: the answer holds entries that answer nothing"):
+        transaction_response(SENT, answer, "posting")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The HTTP client where servers, networks and events are at their worst. What goes well: test_fhir_contract.py."""
+"""The HTTP client where servers, networks and events are at their worst. What goes well: fhir_contract/."""
 
 from __future__ import annotations
 
@@ -249,6 +249,17 @@ async def test_a_connection_that_broke_while_idle_costs_no_attempt() -> None:
             assert await client.read("Patient", "p1") is not None
 
 
+async def test_a_guarded_transaction_is_not_sent_over_a_connection_that_the_server_has_closed() -> None:
+    entry = {"resource": PATIENT, "request": {"method": "PUT", "url": "Patient/p1", "ifMatch": 'W/"1"'}}
+    with FhirTwin() as twin, FhirTwinServer(twin) as server:
+        async with FhirHttp(server.base_url, patience=Patience(attempts=1)) as client:
+            await client.transact(BUNDLE)
+            server.drop_connections()
+            response = await client.transact({**BUNDLE, "entry": [entry]})
+
+    assert response["entry"][0]["response"]["status"] == "200 OK"
+
+
 async def test_a_connection_that_breaks_twice_is_unavailable() -> None:
     script = Script(broken, broken)
 
@@ -302,6 +313,36 @@ async def test_a_search_gives_matches_only_and_asks_for_no_cached_answer() -> No
         assert await client.search("Patient", {"_id": "p1"}) == [PATIENT]
 
     assert script.seen[0].headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "entries", [{}, ["x"], [{}], [{"resource": {"resourceType": "Patient"}}], [{"resource": {**PATIENT, "meta": 1}}]]
+)
+async def test_what_is_broken_in_a_page_is_not_taken_for_nothing_found(entries: object) -> None:
+    body = json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
+
+    async with against(Script(fhir(200, body))) as client:
+        with pytest.raises(FhirAnswerInvalid, match=r"^searching Patient: the answer holds"):
+            await client.search("Patient", {})
+
+
+async def test_a_broken_version_is_told() -> None:
+    body = b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient"}}]}'
+
+    async with against(Script(fhir(200, body))) as client:
+        with pytest.raises(FhirAnswerInvalid, match=r"^reading the history of a Patient: the answer holds"):
+            await client.history("Patient", "p1")
+
+
+@pytest.mark.parametrize("given", [{}, {"id": 1}, {"id": "p2"}, {"id": "p1", "meta": []}])
+async def test_a_read_gives_the_resource_that_was_asked_for_or_none(given: Json) -> None:
+    body = json.dumps({"resourceType": "Patient", **given}).encode()
+
+    async with against(Script(fhir(200, body))) as client:
+        with pytest.raises(FhirAnswerInvalid, match=r"^reading a Patient: the answer") as caught:
+            await client.read("Patient", "p1")
+
+    assert "p2" not in str(caught.value)
 
 
 async def test_credentials_stay_with_the_fhir_server() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -115,7 +115,7 @@ async def bench(most: int = 4) -> AsyncIterator[Bench]:
             for task in held.tasks:
                 task.cancel()
             await asyncio.gather(*held.tasks, return_exceptions=True)
-        assert (held.paced.running, held.paced.waiting, held.paced._busy) == (0, 0, set())
+        assert (held.paced.running, held.paced.waiting, held.paced._turns._lines) == (0, 0, {})
 
 
 async def test_no_more_run_than_may_and_the_rest_come_in_their_order() -> None:
@@ -181,7 +181,7 @@ async def test_who_gives_up_in_the_moment_of_its_turn_makes_room() -> None:
         await b.send("c")
         b.server.answer("a")
         for _ in range(20):
-            if b.paced._queue[0].subjects != {"urn:mrn|b"}:
+            if b.paced.waiting == 1:
                 break
             await asyncio.sleep(0)
         assert b.server.order == ["a"]
@@ -204,6 +204,33 @@ async def test_a_server_in_trouble_is_asked_for_less(error: Exception) -> None:
         await b.answer("b")
         await b.answer("c")
         assert b.server.order == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("reading", ["read", "search", "history"])
+async def test_a_read_that_is_throttled_holds_transactions_back_too(reading: str) -> None:
+    class Throttling(FhirTwin):
+        async def read(self, resource_type: str, resource_id: str) -> Json | None:
+            raise FhirThrottled("429", retry_after=30.0)
+
+        async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
+            raise FhirThrottled("429", retry_after=30.0)
+
+        async def history(self, resource_type: str, resource_id: str) -> list[Json]:
+            raise FhirThrottled("429", retry_after=30.0)
+
+    with Throttling() as twin:
+        paced = PacedFhir(twin, most=4, max_entries=10, max_bytes=10_000, clock=Time())
+        asked = {
+            "read": paced.read("Basic", "b"),
+            "search": paced.search("Basic", {}),
+            "history": paced.history("Basic", "b"),
+        }
+        with pytest.raises(FhirThrottled):
+            await asked.pop(reading)
+        for other in asked.values():
+            other.close()
+
+        assert (paced.limit, paced.paused) == (2, 30.0)
 
 
 async def test_a_refused_content_says_nothing_of_the_pace() -> None:

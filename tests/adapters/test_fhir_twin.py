@@ -1,4 +1,4 @@
-"""Laws of the twin, and what only it can do. What all FHIR servers do: test_fhir_contract.py."""
+"""Laws of the twin, and what only it can do. What all FHIR servers do: fhir_contract/."""
 
 from __future__ import annotations
 

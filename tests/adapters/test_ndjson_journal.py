@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,18 @@ def test_damage_before_the_end_is_told_and_nothing_is_cut_off(tmp_path: Path) ->
     with pytest.raises(SettingsError, match="damaged before its end"):
         Journal(journal.path)
     assert journal.path.read_bytes() == damaged
+
+
+def test_a_large_transaction_is_taken_up_line_by_line_and_never_held_as_a_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([(f"Condition/{number}", b"x" * 20_000) for number in range(400)])
+    journal.close()
+
+    tracemalloc.start()
+    again = Journal(journal.path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < journal.size / 10  # what is held is copied with each line: quadratic in a batch's size
+    assert (len(written(again)), again.size) == (400, journal.size)
+    again.close()

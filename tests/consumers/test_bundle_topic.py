@@ -146,6 +146,20 @@ async def test_what_is_no_transaction_or_no_json_is_refused(memory: Callable[...
     assert site.records() == []
 
 
+NAMELESS = {"resourceType": "Condition", "id": "c1"}
+
+
+@pytest.mark.parametrize("resources", [[], [NAMELESS], [{"resourceType": "Device", "id": "d1"}, NAMELESS]])
+async def test_what_is_about_no_document_is_refused_for_it_would_keep_no_order(
+    memory: Callable[..., Site], resources: list[Json]
+) -> None:
+    site = memory()
+    with pytest.raises(FhirRejected, match="no document is named") as told:
+        await site.target.transact(transaction(resources))
+    assert told.value.policy is Policy.DEAD_LETTER
+    assert site.records() == []
+
+
 async def test_with_a_shadow_it_says_nothing_twice_and_finds_what_it_said(
     memory: Callable[..., Site], tmp_path: Path
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,15 +183,36 @@ async def test_what_the_site_posts_is_what_we_would_have_written(
     assert {is_in_error(o) for o in twin.current("Observation")} == ({False, True} if shadowed else {False})
 
 
-async def test_of_a_topic_the_broker_is_what_writing_depends_on(open_site: Open, event: Callable[..., bytes]) -> None:
+class Heard(logging.Handler):
+    """Hears when a stage has told that a dependency is away: from then on it waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "is away: paused" in record.getMessage():
+            self.away.set()
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    log, handler = logging.getLogger("consumers.dependencies"), Heard()
+    log.addHandler(handler)
+    yield handler
+    log.removeHandler(handler)
+
+
+async def test_of_a_topic_the_broker_is_what_writing_depends_on(
+    open_site: Open, event: Callable[..., bytes], heard: Heard
+) -> None:
     values: Json = {"kafka": {"bundles": TOPIC}, "loop": {"outage_after_attempts": 1}}
     async with open_site(values, [event(LUNG)], kind=AwayBroker) as (site, broker):
         broker.away = True
         running = asyncio.create_task(site.run_to_the_end())
         extracting, publishing = site.loops
         async with asyncio.timeout(30):
-            while not publishing.view().waiting:  # noqa: ASYNC110 - a loop tells no one
-                await asyncio.sleep(0.02)
+            await heard.away.wait()
         assert [w.dependency for w in publishing.view().waiting] == ["kafka"]
         assert extracting.view().waiting == ()
         assert broker.records(TOPIC) == []

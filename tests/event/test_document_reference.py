@@ -217,6 +217,16 @@ def test_a_draft_entered_in_error_is_taken_back_even_where_drafts_are_skipped(do
 def test_without_last_updated_the_date_tells_the_version(document: Any, parse: Any) -> None:
     assert parse(document(meta=None))[0].document.version.last_updated == "2024-05-06T07:08:09+02:00"
     assert parse(document(meta=None, date=None))[0].document.version == DocumentVersion()
+    (named,) = parse(document(meta={"versionId": "MTY1Mjc4"}))
+    assert named.document.version == DocumentVersion(version_id="MTY1Mjc4", last_updated="2024-05-06T07:08:09+02:00")
+
+
+def test_a_numbered_version_is_no_older_because_the_author_corrected_the_date(document: Any, parse: Any) -> None:
+    (first,) = parse(document(meta={"versionId": "1"}, date="2024-01-05"))
+    (second,) = parse(document(meta={"versionId": "2"}, date="2024-01-03"))
+    assert first.document.version.older_than(second.document.version)
+    assert not second.document.version.older_than(first.document.version)
+    assert second.document.date == "2024-01-03"
 
 
 @pytest.mark.parametrize("name", ["data", "url"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.errors import RenderError
-from medie_fhir.mapping import Mapping, effective, load_mapping, render
+from medie_fhir.mapping import Mapping, effective, load_mapping, render, says_anything
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.shape import faults
 from medie_fhir.model import Assertion, CodedFact, Coding, ExtractionRecord, Json
@@ -274,3 +274,36 @@ def test_a_resource_that_is_not_valid_names_template_and_element_and_never_a_val
     assert "cancer stage" in str(caught.value)
     assert "issued" in str(caught.value)
     assert "SENTINEL" not in str(caught.value)
+
+
+def test_what_is_another_patients_is_not_the_notes_one_cancer(
+    default: Mapping, record: ExtractionRecord, coded: Make
+) -> None:
+    """A TNM stage group must have a focus: without one it is a cancer stage."""
+    facts = [coded("cancer_type", "lung cancer", "363358000", id="c"), coded("stage", "stage IV", "258228008", id="s")]
+
+    def stage(apart: set[str]) -> Json:
+        made = render(record, facts, default.file, source=SOURCE, recorded="2026", system="urn:x", apart=apart)
+        return next(r for r in made if r["id"] == "s")
+
+    assert stage({"Condition/else"})["focus"] == [{"reference": "Condition/c"}]
+    assert "focus" not in stage({"Condition/c"})
+    assert faults(stage({"Condition/c"})) == []
+
+
+def test_whether_anything_is_said_is_known_before_it_is_made(
+    default: Mapping, record: ExtractionRecord, rendered: Any
+) -> None:
+    def says(*facts: CodedFact) -> bool:
+        return says_anything(record, facts, default.file, source=SOURCE, recorded="2026-01-02T10:00:00Z")
+
+    assert not says()
+    for field in default.file.policy:
+        for fact in sample_facts(field):
+            assert says(fact) == bool(rendered(fact))
+            assert not says(replace(fact, written=False))
+    for_nobody = [t.model_copy(update={"when": "false"}) for t in default.file.templates]
+    nothing = replace(default, file=default.file.model_copy(update={"templates": for_nobody}))
+    (fact, *_) = sample_facts("stage")
+    assert not says_anything(record, [fact], nothing.file, source=SOURCE, recorded="2026-01-02T10:00:00Z")
+    assert rendered(fact, mapping=nothing) == []

@@ -46,6 +46,11 @@ class Target:
         given = {"identifier": [{"system": "urn:mrn", "value": mrn}]} if mrn else {}
         await self.hold({"resourceType": "Patient", "id": id_, "gender": "unknown"} | given | more)
 
+    @staticmethod
+    def merged_into(id_: str) -> Json:
+        """What says that a patient was merged into another."""
+        return {"link": [{"other": {"reference": f"Patient/{id_}"}, "type": "replaced-by"}]}
+
     def stubs(self) -> list[Json]:
         return [p for p in self.twin.current("Patient") if "gender" not in p]
 

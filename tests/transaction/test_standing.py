@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from medie_fhir.model import DocumentVersion, ExtractionRecord, Json, RetractionReason
 from medie_fhir.transaction.standing import VERSION_SYSTEM, Standing, retracted, targets
 
@@ -114,3 +116,28 @@ def test_a_deletion_is_not_stale_because_the_brokers_clock_is_behind(make_record
     assert standing.outdates(at("2026-03-02T11:30:00Z", RetractionReason.SUPERSEDED))
     known = Standing(provenances=(*standing.provenances, provenance(None, "2026-03-02T11:30:00Z")))
     assert known.outdates(at("2026-03-02T11:30:00Z", RetractionReason.DELETED))
+
+
+@pytest.mark.parametrize(
+    ("came", "version", "is_stale"),
+    [
+        ([("1", None, "10"), (None, "2026-03-02", "11")], DocumentVersion(version_id="1"), True),
+        ([("1", None, "11"), (None, "2026-03-02", "10")], DocumentVersion(version_id="1"), False),
+        ([("1", None, "11"), (None, "2026-03-02", "10")], DocumentVersion(last_updated="2026-03-02"), True),
+        ([("1", None, "10"), (None, "2026-03-02", "11")], DocumentVersion(version_id="2"), False),
+        ([("2", None, "10"), ("1", None, "11")], DocumentVersion(version_id="2"), False),
+        ([(None, None, "10"), (None, None, "11")], DocumentVersion(), False),
+    ],
+    ids=["before", "after", "deletion-before", "new-to-us", "of-an-older-one", "of-itself"],
+)
+def test_a_known_version_is_stale_where_another_that_cannot_be_compared_came_after_it(
+    came: list[tuple[str | None, str | None, str]], version: DocumentVersion, is_stale: bool
+) -> None:
+    known = (provenance(number, time, recorded=f"2026-03-03T{hour}:00:00Z") for number, time, hour in came)
+    assert Standing(provenances=tuple(known)).is_echo(version) is is_stale
+
+
+@pytest.mark.parametrize("recorded", [None, "odd"])
+def test_work_of_which_nobody_knows_when_it_was_done_makes_nothing_stale(recorded: str | None) -> None:
+    known = (provenance("1", recorded="2026-03-03T10:00:00"), provenance(None, "2026-03-02", recorded=recorded))
+    assert not Standing(provenances=known).is_echo(DocumentVersion(version_id="1"))

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from medie_fhir.errors import SettingsError
 
-__all__ = ["Basic", "Bearer", "Login", "RotatingBearer", "fit_token", "prove"]
+__all__ = ["Basic", "Bearer", "Login", "RotatingBearer", "fit_token", "leave_unread", "prove"]
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -39,6 +39,23 @@ async def prove(auth: httpx.Auth | None) -> str:
 def fit_token(text: str) -> SecretStr | None:
     """A token as a header can carry it; None for what is none: httpx would quote it in its error."""
     return SecretStr(text) if _TOKEN.fullmatch(text) else None
+
+
+def leave_unread(refusal: httpx.Response) -> None:
+    """Before a request is sent again: httpx would first read the whole refusal, however long it is."""
+    refusal.stream = _Unread(refusal.stream)
+
+
+class _Unread(httpx.ByteStream):
+    """Nothing, in place of a body; when it is closed, so is the connection on which the body would come."""
+
+    def __init__(self, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
+        super().__init__(b"")
+        self._body = body
+
+    async def aclose(self) -> None:
+        if isinstance(self._body, httpx.AsyncByteStream):
+            await self._body.aclose()
 
 
 class Basic(Login):
@@ -99,6 +116,7 @@ class RotatingBearer(Login):
         response = yield request
         # A file that is written twice within its clock's tick looks unchanged: after a refusal, look inside.
         if response.status_code == HTTPStatus.UNAUTHORIZED and self._read() and self._token.get_secret_value() != sent:
+            leave_unread(response)
             request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
             yield request
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import httpx
 from pydantic import SecretStr
 
-from medie_fhir.adapters.fhir_auth.login import Login
+from medie_fhir.adapters.fhir_auth.login import Login, leave_unread
 
 __all__ = ["Grant", "Grants", "TokenLogin"]
 
@@ -74,6 +74,7 @@ class TokenLogin(Login):
         request.headers["Authorization"] = f"Bearer {sent}"
         response = yield request
         if response.status_code == HTTPStatus.UNAUTHORIZED:
+            leave_unread(response)
             request.headers["Authorization"] = f"Bearer {await self._other_than(sent)}"
             yield request
 

@@ -41,7 +41,8 @@ class Abilities:
     ``types`` are those that it names; none: it says nothing of types. ``system``: the interactions of the whole server;
     None: it names none, and no types either. ``search``: the parameters of each type that names any.
     ``heeds_if_match``: it says so, or says nothing of versions. ``silent_update_create``: a server that creates by
-    update, and is known not to declare it.
+    update, and is known not to declare it. ``shown``: the server lets us see its
+    statement; all else is as of an empty one where it doesn't.
     """
 
     fhir_version: str | None = None
@@ -53,6 +54,7 @@ class Abilities:
     search: Mapping[str, frozenset[str]] | None = None
     heeds_if_match: bool = True
     silent_update_create: bool = False
+    shown: bool = True
 
     @classmethod
     def of(cls, statement: Json) -> Abilities:
@@ -140,7 +142,9 @@ def chosen(
             f" declare {lack}: enable it there, or set fhir.missing_subject to dead-letter or wait"
         )
     notes = []
-    if abilities.system is None:
+    if not abilities.shown:
+        notes.append("taken for granted: the server doesn't show us its CapabilityStatement")
+    elif abilities.system is None:
         notes.append("taken for granted: the CapabilityStatement names no interactions")
     elif by == "client-ids" and not abilities.types:
         notes.append("client ids taken for granted: the CapabilityStatement names no types")

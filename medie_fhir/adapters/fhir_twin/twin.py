@@ -12,7 +12,8 @@ from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from medie_fhir.adapters.content_url import content_url
-from medie_fhir.adapters.fhir_answers import error_of, matches, next_link, resource_of, transaction_response, versions
+from medie_fhir.adapters.fhir_answers import error_of, resource_of, transaction_response
+from medie_fhir.adapters.fhir_pages import matches, next_link, versions
 from medie_fhir.adapters.fhir_twin.exchange import Answer, Request
 from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.adapters.fhir_twin.rest import Rest
@@ -100,13 +101,14 @@ class FhirTwin:
     async def search(self, resource_type: str, params: Mapping[str, str]) -> list[Json]:
         """All matches, oldest first. Raises FhirRejected for a parameter it doesn't know."""
         request = Request("GET", place(resource_type), tuple(params.items()))
-        return [match for page in self._pages(request, f"searching {resource_type}") for match in matches(page)]
+        doing = f"searching {resource_type}"
+        return [match for page in self._pages(request, doing) for match in matches(page, doing)]
 
     async def history(self, resource_type: str, resource_id: str) -> list[Json]:
         """All versions of a resource, newest first; empty where there is none. Deletions are not among them."""
         request = Request("GET", f"{place(resource_type, resource_id)}/_history")
-        pages = self._pages(request, f"reading the history of a {resource_type}", _GONE)
-        return [version for page in pages for version in versions(page)]
+        doing = f"reading the history of a {resource_type}"
+        return [version for page in self._pages(request, doing, _GONE) for version in versions(page, doing)]
 
     async def transact(self, bundle: Json) -> Json:
         """Runs a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected.
@@ -155,7 +157,7 @@ class FhirTwin:
         page = self._resource(request, "Bundle", doing, absent)
         while page is not None:
             yield page
-            following = next_link(page)
+            following = next_link(page, doing)
             if following is None:
                 return
             page = self._resource(_below(self._base, following, {}), "Bundle", doing)

@@ -67,7 +67,8 @@ def _need(held: bool, what: str) -> None:
 class TokenServer:
     """Gives tokens of ``life_s`` to registered clients, and knows which it gave. What it refuses, it says why.
 
-    ``status`` and ``answer``: said in place of all else. ``gate``: closed, it lets requests wait.
+    ``status`` and ``answer``: said in place of all else. ``gate``: closed, it lets requests wait. ``refusal``: what the
+    FHIR server says to a token that isn't good.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -76,6 +77,7 @@ class TokenServer:
         self.life_s: object = 300
         self.status: int | None = None
         self.answer: bytes | None = None
+        self.refusal = Answer(401)
         self.gate = threading.Event()
         self.gate.set()
         self.asked: list[dict[str, str]] = []
@@ -151,7 +153,7 @@ class TokenServer:
             found = {"token_endpoint": self.url, "grant_types_supported": ["client_credentials"]}
             return Answer(200, {"content-type": "application/json"}, json.dumps(found).encode())
         carried = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return None if carried in self.good else Answer(401)
+        return None if carried in self.good else self.refusal
 
 
 def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:

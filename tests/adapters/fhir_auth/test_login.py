@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -20,10 +22,11 @@ def door():
         good: set[str]
         sent: list[str]
         base_url: str
+        refusal = Answer(401)
 
         def fault(self, request):
             self.sent.append(request.headers.get("authorization", ""))
-            return None if self.sent[-1] in self.good else Answer(401)
+            return None if self.sent[-1] in self.good else self.refusal
 
     door = Door()
     door.good, door.sent = set(), []
@@ -77,6 +80,19 @@ async def test_a_file_that_looks_unchanged_is_looked_into_after_a_refusal(door, 
         with pytest.raises(FhirUnauthorized):
             await client.read("Patient", "p1")
     assert door.sent == ["Bearer one", "Bearer two", "Bearer two"]
+
+
+async def test_a_refusal_without_an_end_is_not_read_before_the_other_token_is_sent(door, fhir_client, tmp_path):
+    door.refusal = Answer(401, {"content-length": "99999999"}, b"x" * 100_000)
+    file = tmp_path / "token"
+    file.write_text("one")
+    auth = RotatingBearer(file, "x")
+    file.write_text("two")
+    auth._seen = (file.stat().st_ino, file.stat().st_mtime_ns, file.stat().st_size)
+    door.good = {"Bearer two"}
+    async with asyncio.timeout(10), fhir_client(door.base_url, auth) as client:
+        assert await client.read("Patient", "p1") is None
+    assert door.sent == ["Bearer one", "Bearer two"]
 
 
 @pytest.mark.parametrize("broken", [None, b"", b" \n", b"a b", b"\xff\xfe", b"a\nb"])

@@ -8,6 +8,7 @@ import pytest
 
 from medie_fhir.adapters.fhir_auth import auth_of, prove
 from medie_fhir.adapters.fhir_auth.token_login import TokenLogin
+from medie_fhir.adapters.fhir_twin.exchange import Answer
 from medie_fhir.errors import FhirUnauthorized, FhirUnavailable
 
 
@@ -102,6 +103,15 @@ async def test_a_revoked_token_is_renewed_once_for_all(room, registered, login):
         await client.read("Patient", "p1")
         room.tokens.good.clear()
         assert await asyncio.gather(*(client.read("Patient", "p1") for _ in range(20))) == [None] * 20
+    assert len(room.tokens.asked) == 2
+
+
+async def test_a_refusal_without_an_end_is_not_read_before_the_new_token_is_sent(room, registered, login):
+    async with asyncio.timeout(10), room.client(registered(), auth=login) as client:
+        await client.read("Patient", "p1")
+        room.tokens.good.clear()
+        room.tokens.refusal = Answer(401, {"content-length": "99999999"}, b"x" * 100_000)
+        assert await client.read("Patient", "p1") is None
     assert len(room.tokens.asked) == 2
 
 

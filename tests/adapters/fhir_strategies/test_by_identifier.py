@@ -18,36 +18,8 @@ from medie_fhir.model import Json
 from medie_fhir.transaction import transaction
 
 IDS = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(4)]
-KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": f"{IDS[1]}-1", "Provenance": IDS[3]}
-ours = st.sampled_from([f"{kind}/{id_}" for kind, id_ in KINDS.items()])
-literal = ours | st.sampled_from(["Patient/1", "http://elsewhere.example/fhir/Condition/1", "#contained"])
-reference = st.builds(
-    lambda text, display, named: {
-        "reference": text,
-        **({"display": display} if display else {}),
-        **({"identifier": {"system": "urn:other", "value": named}} if named else {}),
-    },
-    literal,
-    st.sampled_from(["", "a name"]),
-    st.sampled_from(["", "1"]),
-)
-identifiers = st.lists(st.sampled_from([{"system": "urn:a", "value": "1"}, {"value": "2"}]), max_size=2, unique_by=str)
-tags = st.lists(st.sampled_from([{"system": "urn:t", "code": "1"}, {"code": "2"}]), max_size=2, unique_by=str)
 
-
-def made(kind: str, about: Json, identified: list[Json], tagged: list[Json]) -> Json:
-    resource: Json = {
-        "resourceType": kind,
-        "id": KINDS[kind],
-        "extension": [{"url": "urn:e", "valueReference": about}],
-        **({"meta": {"tag": tagged}} if tagged else {}),
-    }
-    if kind != "Provenance" and identified:
-        resource["identifier"] = identified
-    return resource
-
-
-resources = st.tuples(*(st.builds(made, st.just(kind), reference, identifiers, tags) for kind in KINDS))
+Resources = st.SearchStrategy[tuple[Json, ...]]
 
 
 def unversioned(resource: Json) -> Json:
@@ -74,10 +46,12 @@ class DropsIdentifiers:
         return await self._twin.transact({**bundle, "entry": entries})
 
 
-@given(resources, st.booleans(), st.booleans())
+@given(data=st.data(), conditional=st.booleans(), fresh=st.booleans())
 def test_what_is_written_is_read_again_the_same_and_written_again_makes_no_version(
-    many: tuple[Json, ...], conditional: bool, fresh: bool
+    data: st.DataObject, conditional: bool, fresh: bool, resources: Resources, kinds: dict[str, str]
 ) -> None:
+    many = data.draw(resources)
+
     async def there_and_back() -> None:
         twin = FhirTwin(profile=Profile(update_as_create=False))
         await twin.write({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}})
@@ -88,7 +62,7 @@ def test_what_is_written_is_read_again_the_same_and_written_again_makes_no_versi
         server = by()
         await server.transact(transaction(many))
         server = by() if fresh else server  # another process has seen nothing of it
-        found = [await server.read(kind, id_) for kind, id_ in KINDS.items()]
+        found = [await server.read(kind, id_) for kind, id_ in kinds.items()]
         assert [unversioned(r) for r in found if r] == [unversioned(r) for r in many]
         assert not any(r["id"] in IDS for r in twin.current())
         versions = twin.count_versions()
@@ -98,8 +72,11 @@ def test_what_is_written_is_read_again_the_same_and_written_again_makes_no_versi
     asyncio.run(there_and_back())
 
 
-@given(resources)
-def test_a_server_that_drops_the_identifier_of_a_reference_is_asked_instead(many: tuple[Json, ...]) -> None:
+@given(data=st.data())
+def test_a_server_that_drops_the_identifier_of_a_reference_is_asked_instead(
+    data: st.DataObject, resources: Resources, kinds: dict[str, str]
+) -> None:
+    many = data.draw(resources)
     bare = [marks.references(r, lambda ref: {k: v for k, v in ref.items() if k != "identifier"}) for r in many]
 
     async def there_and_back() -> None:
@@ -108,7 +85,7 @@ def test_a_server_that_drops_the_identifier_of_a_reference_is_asked_instead(many
             server = ByIdentifier(twin, conditional_update=True, conditional_create=True)  # type: ignore[arg-type]
             if not fresh:
                 await server.transact(transaction(many))
-            found = [await server.read(kind, id_) for kind, id_ in KINDS.items()]
+            found = [await server.read(kind, id_) for kind, id_ in kinds.items()]
             assert [unversioned(r) for r in found if r] == [unversioned(r) for r in bare]
 
     asyncio.run(there_and_back())

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 NOTE = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. No liver metastases."
@@ -189,7 +192,9 @@ def test_extract_reads_standard_input_and_prints_a_bundle(run: Run) -> None:
 
 
 def test_the_store_of_a_demo_can_be_looked_at_without_streaming_again(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-c", "from consumers.cli import main; main()", "demo", "--serve"]
+    FhirTwin(tmp_path / "s.sqlite").close()
+    call = "from consumers.cli import main; main()"
+    command = [sys.executable, "-u", "-c", call, "demo", "--serve", "--store", "s.sqlite"]
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL
     )  # a runner in the background ignores it, and we with it
@@ -212,6 +217,22 @@ def test_the_store_of_a_demo_can_be_looked_at_without_streaming_again(tmp_path: 
     assert statement["resourceType"] == "CapabilityStatement"
     assert process.returncode == 130
     assert "Traceback" not in told
+
+
+def test_a_store_that_is_not_there_is_not_served_and_not_made(run: Run, tmp_path: Path) -> None:
+    told = run("demo", "--serve", "--store", "typo.sqlite")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "there is none to serve" in " ".join(told.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_is_served_at_the_port_that_is_asked_for_or_says_that_it_is_taken(run: Run, tmp_path: Path) -> None:
+    FhirTwin(tmp_path / "s.sqlite").close()
+    with FhirTwin() as twin, FhirTwinServer(twin) as other:
+        port = str(urlsplit(other.base_url).port)
+        told = run("demo", "--serve", "--store", "s.sqlite", "--port", port)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert f"--port {port}: can't be listened on" in " ".join(told.stderr.split())
 
 
 @pytest.mark.model

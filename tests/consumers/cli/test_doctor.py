@@ -17,6 +17,7 @@ from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Prof
 from medie_fhir.adapters.fhir_twin.exchange import Request
 
 SECRET = "s3ntinel"
+STAYS = "it stays there, and may be deleted"
 Found = dict[str, dict[str, Any]]
 Doctor = Callable[..., tuple[int, Found]]
 
@@ -87,7 +88,7 @@ def test_a_fit_server_keeps_the_probe_whole_and_makes_no_version_of_the_same(doc
                 "client ids by update-as-create, one transaction a document; no login"
             )
             (probe,) = twin.current("Device")
-            line = f"Device/{probe['id']} kept whole; written again, it makes no new version"
+            line = f"Device/{probe['id']} kept whole; written again, it makes no new version; {STAYS}"
             assert (found["fhir write"]["ok"], found["fhir write"]["found"]) == (True, line)
         assert probe["meta"]["versionId"] == "1"
         assert twin.count_versions() == 1, "nothing else was written, and there is only ever one"
@@ -148,7 +149,8 @@ def test_a_server_that_makes_a_version_of_the_same_is_told(doctor: Doctor) -> No
     told = found["fhir write"]["found"]
     assert "mend: it drops or changes Device.meta.security: nobody sees there that a machine asserted it" in told
     assert "mend: it drops or changes Device.meta.tag: " in told
-    assert told.endswith("mend: written again, it makes a new version: so will every replay, and the history grows")
+    again = "mend: written again, it makes a new version: so will every replay, and the history grows"
+    assert told.endswith(f"{again}; {STAYS}")
 
 
 def test_what_is_not_found_again_is_an_error_that_says_what_it_may_be(doctor: Doctor) -> None:
@@ -196,6 +198,7 @@ def test_a_login_that_is_refused_to_write_says_what_to_grant(doctor: Doctor) -> 
     assert found["fhir server"]["ok"]
     assert found["fhir write"]["found"].startswith("FhirForbidden: ")
     assert "Device" in found["fhir write"]["found"]
+    assert found["fhir write"]["found"].endswith("Our login is what fhir.auth says, now: none")
 
 
 def test_smart_backend_services_are_shown_with_their_scope_and_no_secret(doctor: Doctor, tmp_path: Path) -> None:
@@ -232,12 +235,65 @@ def test_a_password_that_is_refused_is_named_by_its_setting_and_never_shown(doct
         code, found = doctor(server.base_url, "--write", **login)
     assert code == 3
     assert found["fhir server"]["found"].startswith("FhirUnauthorized: ")
+    assert found["fhir server"]["found"].endswith("Our login is what fhir.auth says, now: basic")
     assert found["fhir write"]["found"].startswith("not tried: ")
 
 
 def test_files_are_looked_at_and_nothing_is_put_into_them(doctor: Doctor, tmp_path: Path) -> None:
     _, found = doctor("http://127.0.0.1:1/fhir", "--write", FHIR__BUNDLES=str(tmp_path))
     assert found["fhir server"]["ok"]
+    assert found["fhir server"]["found"].startswith(
+        "none is written to, so none was asked: transaction files go to the"
+    )
     assert found["fhir write"]["ok"]
     assert found["fhir write"]["found"].startswith("none: there is no server to write to")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("body", [b"", _NOT_FOUND])
+def test_a_wrong_path_is_named_by_its_setting(doctor: Doctor, body: bytes) -> None:
+    missing = Answer(404, {"content-type": "application/fhir+json"}, body)
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=lambda _: missing) as server:
+        code, found = doctor(server.base_url)
+    assert code == 3
+    assert found["fhir server"]["found"].endswith(f"fhir.base_url right: {server.base_url}?")
+
+
+def test_a_server_that_hides_its_statement_is_fit_where_the_settings_say_how_to_write(doctor: Doctor) -> None:
+    def hides(request: Request) -> Answer | None:
+        return Answer(403) if request.path == "metadata" else None
+
+    said = {"FHIR__IDENTITY": "client-ids", "FHIR__SENDING": "transaction"}
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=hides) as server:
+        _, found = doctor(server.base_url)
+        assert found["fhir server"]["found"].endswith("Our login is what fhir.auth says, now: none")
+        _, found = doctor(server.base_url, "--write", **said)
+    assert (found["fhir server"]["ok"], found["fhir write"]["ok"]) == (True, True)
+    assert "doesn't show us its CapabilityStatement" in found["fhir server"]["found"]
+
+
+def test_a_server_that_sets_the_source_by_itself_is_told_for_all_looks_edited(doctor: Doctor) -> None:
+    def stamps(request: Request) -> Answer | None:
+        if request.method != "GET" or not request.path.startswith("Device/"):
+            return None
+        answer = twin.answer(request)
+        body = json.loads(answer.body)
+        body["meta"]["source"] = "urn:gateway"
+        return Answer(200, {"content-type": "application/fhir+json"}, json.dumps(body).encode())
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=stamps) as server:
+        _, found = doctor(server.base_url, "--write")
+    assert "mend: it sets meta.source by itself" in found["fhir write"]["found"]
+
+
+def test_a_server_that_writes_provenances_by_itself_is_told_for_all_looks_edited(doctor: Doctor) -> None:
+    def searches(request: Request) -> Answer | None:
+        if not request.path.startswith("Provenance"):
+            return None
+        entry = {"resource": {"resourceType": "Provenance", "id": "p1"}, "search": {"mode": "match"}}
+        said = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+        return Answer(200, {"content-type": "application/fhir+json"}, json.dumps(said).encode())
+
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=searches) as server:
+        _, found = doctor(server.base_url, "--write")
+    assert "mend: someone writes Provenances of what we write" in found["fhir write"]["found"]

@@ -1,0 +1,99 @@
+"""What a record becomes: from its coded facts to the one transaction, beside what stands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from medie_fhir.mapping import Mapping, render, says_anything
+from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
+from medie_fhir.transaction import (
+    FACTS,
+    SourceDocuments,
+    Standing,
+    Work,
+    assemble,
+    count_in_error,
+    is_in_error,
+    nothing_to_say,
+    place,
+    strangers,
+)
+
+__all__ = ["Draft", "Drafting", "Published"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing a record came to.
+
+    ``resources``: how many hold now because of it; ``retracted``: no longer do; ``kept``: stay as someone else has left
+    them.
+    """
+
+    outcome: Literal["written", "retracted", "stale", "empty"]
+    resources: int = 0
+    retracted: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be written: the resources that hold, the Bundle, and what stood when it was made."""
+
+    resources: list[Json]
+    standing: Standing
+    bundle: Json
+
+    def published(self, record: ExtractionRecord) -> Published:
+        """What it came to, once it is written."""
+        written = {place(entry["resource"]) for entry in self.bundle["entry"]}
+        kept = {place(r) for r in self.standing.resources if not is_in_error(r)} - written
+        new = [r for r in self.resources if place(r) in written]
+        outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
+        return Published(outcome, len(new), count_in_error(self.bundle, self.standing), len(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """The mapping, and how what it makes refers to the note's document. ``rendered`` and ``says`` raise RenderError."""
+
+    mapping: Mapping
+    documents: SourceDocuments
+
+    def says(self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing) -> bool:
+        """Whether there is anything to be said, so that the patient must be known."""
+        source, recorded = self.documents.reference(record.document), record.produced.at
+        return not nothing_to_say(record, standing) or says_anything(
+            record, facts, self.mapping.file, source=source, recorded=recorded
+        )
+
+    def recorded(self, record: ExtractionRecord, standing: Standing) -> str:
+        """When this work on the record was first done."""
+        return Work.of(record, self.mapping.label, standing).recorded
+
+    def rendered(
+        self, record: ExtractionRecord, facts: Sequence[CodedFact], recorded: str, apart: Collection[str] = ()
+    ) -> list[Json]:
+        """The resources of the facts; ``apart``: references to what is another patient's."""
+        source, file = self.documents.reference(record.document), self.mapping.file
+        return render(record, facts, file, source=source, recorded=recorded, system=FACTS, apart=apart)
+
+    def apart(self, record: ExtractionRecord, resources: Sequence[Json], standing: Standing) -> frozenset[str]:
+        """The references of what stays another patient's; nothing does where edits are written over."""
+        if self.mapping.file.reviewed == "overwrite":
+            return frozenset()
+        return strangers(standing, record.document, resources)
+
+    def bundle(self, record: ExtractionRecord, resources: Sequence[Json], standing: Standing) -> Json | None:
+        """The transaction; None where there is nothing to say."""
+        return assemble(
+            record,
+            resources,
+            standing,
+            Work.of(record, self.mapping.label, standing),
+            mapping=self.mapping.label,
+            documents=self.documents,
+            reviewed=self.mapping.file.reviewed,
+        )

@@ -1,0 +1,83 @@
+"""All that was read in one version of one document."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from medie_fhir.model.document import DocumentInfo
+from medie_fhir.model.event import RetractionReason
+from medie_fhir.model.facts import Fact
+from medie_fhir.model.json_object import Frozen
+
+__all__ = ["ExtractionRecord", "Outcome", "Produced", "TextInfo", "Usage"]
+
+RECORD_SCHEMA: Literal["medie.extraction/1"] = "medie.extraction/1"
+
+
+class Outcome(StrEnum):
+    """What became of a document in extraction."""
+
+    EXTRACTED = "extracted"
+    TRIAGED = "triaged"  # no malignancy in sight: the model was not asked
+    RETRACTED = "retracted"
+
+
+class TextInfo(Frozen):
+    """The note's text, without the text. ``characters`` are code points of the plain text.
+
+    ``url`` is where it was fetched, as the sender wrote it; None where it came within the event, and for a URL with a
+    query, a fragment or a user name, which may be a key to what lies behind it.
+    """
+
+    sha256: str
+    characters: int
+    content_type: str
+    language: str | None = None
+    url: str | None = None
+
+
+class Produced(Frozen):
+    """By what a record was made, and when (``at``, an ISO 8601 instant)."""
+
+    at: str
+    software: str
+    task: str
+    task_digest: str
+    model: str
+    adapter: str | None = None
+    adapter_digest: str | None = None
+    server: str | None = None
+
+
+class Usage(Frozen):
+    """What the record cost at the model server, in tokens. ``cached``: some answers were kept ones, and cost none."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached: bool = False
+
+
+class ExtractionRecord(Frozen):
+    """All that was read in one version of one document: the one format that outlives a release.
+
+    Negated, planned and ungrounded values are in ``facts`` too: what policy or terminology may change is decided at
+    publishing. Key of its Kafka record: :attr:`DocumentInfo.key`; the latest record of a document replaces the former.
+    """
+
+    schema_: Literal["medie.extraction/1"] = Field(default=RECORD_SCHEMA, alias="schema")
+    document: DocumentInfo
+    text: TextInfo | None = None
+    produced: Produced
+    outcome: Outcome
+    reason: RetractionReason | None = None
+    facts: tuple[Fact, ...] = ()
+    usage: Usage = Usage()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def to_json(self) -> str:
+        """Compact JSON, without the keys that hold nothing."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
