@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
@@ -104,6 +104,8 @@ def test_in_whatever_order_its_events_come_the_newest_version_holds_and_another_
 
 
 @given(life=rewound())
+@example(life=(["deleted", LUNG], [0, 1, 0, 1]))
+@example(life=(["deleted", NOTHING, LUNG], [0, 1, 2, 0, 1, 2]))
 @LAW
 def test_a_sender_that_only_numbers_its_versions_is_read_again_without_a_detour(
     life: tuple[list[str], list[int]], configuration: Configuration, model: Any, event: Callable[..., bytes]
