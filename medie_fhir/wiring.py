@@ -63,7 +63,9 @@ class Configuration:
         self.task: Task = load_task(_read(_named(settings.task, "schemas", "tasks")))
         self.rules = _rules(self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
-        self.tables: Tables = load_tables(settings.terminology or shipped("mappings", "terminology"))
+        self.tables: Tables = load_tables(
+            settings.terminology or shipped("mappings", "terminology"), settings.site_terminology
+        )
         path = _named(settings.mapping, "mappings")
         self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.fields)
         if self.mapping.file.task != self.task.name:

@@ -17,10 +17,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import terminology_broad
 import yaml
 from terminology_sources import DRUGBANK, HGNC, ICD10CM, LOINC, NCIT, SNOMED, UCUM, Found, Sources
+
+from medie_fhir.coding import code as code_value
+from medie_fhir.coding import load_tables
 
 LISTS = Path(__file__).parent / "terminology"
 TABLES = Path(__file__).parent.parent / "mappings" / "terminology"
@@ -79,6 +84,8 @@ def cancers(sources: Sources) -> Iterator[Row]:
         if "icd" in item:
             exact = {"sct", "sctm", "nci"} & item.keys()
             yield coded(concept, "code" if exact else "broader", sources.code(ICD10CM, item["icd"]))
+        if "icd_broader" in item:
+            yield coded(concept, "broader", sources.code(ICD10CM, item["icd_broader"]))
 
 
 def metastatic_sites(sources: Sources) -> Iterator[Row]:
@@ -166,6 +173,8 @@ def responses(sources: Sources) -> Iterator[Row]:
         for key in ("sct", "loinc"):
             if key in item:
                 yield coded(item["id"], "code", by_key(sources, f"{key}:{item[key]}"))
+        if "broader" in item:
+            yield coded(item["id"], "broader", by_key(sources, f"sct:{item['broader']}"))
 
 
 def biomarkers(sources: Sources) -> Iterator[Row]:
@@ -209,18 +218,60 @@ def treatments(sources: Sources) -> Iterator[Row]:
 
 
 BUILDERS = (cancers, metastatic_sites, genes, stages, responses, biomarkers, biomarker_results, treatments)
+BROAD = (
+    ("cancers", "cancer_type", terminology_broad.cancers),
+    ("metastatic_sites", "metastasis_site", terminology_broad.sites),
+    ("treatments", "treatment", terminology_broad.drugs),
+)
+
+
+def broadened(rows: dict[str, list[Row]], sources: Sources) -> None:
+    """Add the broad rows: what the curated ones, loaded as the library loads them, do not reach."""
+    with TemporaryDirectory() as folder:
+        for name, found in rows.items():
+            (Path(folder) / f"{name}.csv").write_bytes(written(found))
+        tables = load_tables(Path(folder))
+    for name, value_of, concepts in BROAD:
+        known = {row.code for row in rows[name] if row.code}
+        slugs = {row.concept for row in rows[name]}
+
+        def reached(wording: str, value_of: str = value_of) -> bool:
+            return code_value(value_of, wording, tables).match != "none"
+
+        plurals = tables[name].plurals
+        for concept in terminology_broad.chosen(concepts(sources, known), reached, plurals=plurals):
+            if concept.slug not in slugs:
+                rows[name] += broad(concept)
+    known = {row.code for row in rows["genes"]}
+    rows["hgnc"] = [
+        Row(symbol.lower(), "gene", found.system, found.code, symbol, "|".join(names), found.source)
+        for symbol, found, names in terminology_broad.genes(sources, known)
+    ]
+
+
+def broad(concept: terminology_broad.Concept) -> Iterator[Row]:
+    """The rows of a concept that no person chose."""
+    yield text(concept.slug, concept.name, concept.wordings[1:])
+    if concept.kind:
+        yield Row(concept.slug, "kind", code=concept.kind)
+    yield from (coded(concept.slug, role, found) for role, found in concept.codings)
+
+
+def written(rows: Iterable[Row]) -> bytes:
+    """A table's file."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(Row._fields)
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
 
 
 def build(folder: Path) -> dict[str, bytes]:
     """The content of every file of mappings/terminology that is built, by name."""
     sources = Sources(folder, LISTS / "stated.yaml")
-    files: dict[str, bytes] = {}
-    for builder in BUILDERS:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows(builder(sources))
-        files[f"{builder.__name__}.csv"] = buffer.getvalue().encode()
+    rows = {builder.__name__: list(builder(sources)) for builder in BUILDERS}
+    broadened(rows, sources)
+    files = {f"{name}.csv": written(found) for name, found in rows.items()}
     digests = "".join(
         f"| `{name}` | {len(content.splitlines()) - 1} | `{hashlib.sha256(content).hexdigest()}` |\n"
         for name, content in files.items()

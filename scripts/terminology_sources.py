@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tarfile
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ LOINC = "http://loinc.org"
 HGNC = "http://www.genenames.org"
 DRUGBANK = "http://www.drugbank.ca"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+ANTINEOPLASTIC = "CHEBI:35610"
 UCUM = "http://unitsofmeasure.org"
 
 ARCHIVES = {
@@ -61,6 +63,7 @@ class Gene:
     code: str
     symbol: str
     aliases: tuple[str, ...]
+    protein: bool
 
 
 class Sources:
@@ -72,11 +75,14 @@ class Sources:
             raise FileNotFoundError(f"{folder} lacks {', '.join(missing)}: see mappings/terminology/SOURCES.md")
         self._gps = _gps(folder / ARCHIVES["snomed-gps"])
         self._packages = {key: _package(folder / ARCHIVES[key]) for key in ("mcode", "genomics-reporting")}
-        self._icd = _icd(folder / ARCHIVES["icd10cm"])
+        self._icd, self._icd_leaves = _icd(folder / ARCHIVES["icd10cm"])
+        self._rxnorm: dict[str, int] = yaml.safe_load((stated.parent / "rxnorm.yaml").read_text())
         with zipfile.ZipFile(folder / ARCHIVES["mondo"]) as wheel:
             self._genes = dict(_genes(wheel))
             self._mondo = dict(_mondo(wheel))
             self._drugs = dict(_drugs(wheel))
+            self._ontologies = {name: json.load(_read(wheel, f"{name}.json")) for name in ("mondo", "doid")}
+            self._antineoplastic = _antineoplastic(wheel)
         self._stated = {(s, str(c)) for s, codes in yaml.safe_load(stated.read_text()).items() for c in codes}
 
     def code(self, system: str, code: str) -> Found:
@@ -104,6 +110,59 @@ class Sources:
             raise NotInSource(f"HGNC symbol {symbol}")
         return self._genes[symbol]
 
+    def gps(self, tag: str) -> Iterator[tuple[str, str]]:
+        """Codes of the Global Patient Set with a semantic tag, and their displays without it."""
+        for code, display in sorted(self._gps.items()):
+            if display.endswith(f" ({tag})"):
+                yield code, display.removesuffix(f" ({tag})")
+
+    def icd_leaves(self, *chapters: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Billable ICD-10-CM codes of C00–D49 with display and inclusion terms, without placeholders."""
+        for code, inclusions in sorted(self._icd_leaves.items()):
+            if code[0] in chapters and code < "D50":
+                yield code, self._icd[code], inclusions
+
+    def agreed_cancers(self, root: str) -> Iterator[tuple[str, str, list[str], list[Found]]]:
+        """MONDO terms below a root: id, name, sure names, and the codes that the DOID term it names has too.
+
+        A name is sure where DOID has it too, or where it is the term's name in another order. A code is taken only
+        where it belongs to one MONDO term and the term has one of its system.
+        """
+        terms = {term["id"]: term for term in self._ontologies["mondo"]}
+        doid = {term["id"].removeprefix("DOID:"): term for term in self._ontologies["doid"]}
+        owners = Counter((x["namespace"], x["id"]) for term in terms.values() for x in term.get("xrefs", ()))
+        for term_id in sorted(_below(terms, root)):
+            term = terms[term_id]
+            twins = [doid[x["id"]] for x in term.get("xrefs", ()) if x["namespace"] == "DOID" and x["id"] in doid]
+            their = {(x["namespace"][:6], x["id"]) for twin in twins for x in twin.get("xrefs") or ()}
+            codes = []
+            for namespace, theirs, system in (("SCTID", "SNOMED", SNOMED), ("NCIT", "NCI", NCIT)):
+                own = {x["id"] for x in term.get("xrefs", ()) if x["namespace"] == namespace}
+                for code in own if len(own) == 1 else ():
+                    if (theirs, code) in their and owners[namespace, code] == 1:
+                        display = self._gps.get(code, "") if system == SNOMED else ""
+                        codes.append(Found(system, code, display, "snomed-gps" if display else "mondo"))
+            names = [term["name"], *(term.get("synonyms") or ())]
+            told = {n.casefold() for twin in twins for n in (twin["name"], *(twin.get("synonyms") or ()))}
+            order = sorted(set(_content(term["name"])))
+            sure = [n for n in names if n.casefold() in told or sorted(set(_content(n))) == order]
+            if codes and told & {n.casefold() for n in names}:
+                yield term_id, term["name"], sure, codes
+
+    def drug_names(self) -> Iterator[tuple[str, str, bool]]:
+        """DrugBank ids and names, and whether ChEBI calls the drug an antineoplastic agent."""
+        for code, name in sorted(self._drugs.values()):
+            yield code, name, code in self._antineoplastic
+
+    def protein_coding(self) -> list[Gene]:
+        """The approved genes with a protein product."""
+        return [gene for gene in self._genes.values() if gene.protein]
+
+    def rxnorm(self, name: str) -> list[Found]:
+        """The RxNorm ingredient that CPIC gives for a drug's name, or none."""
+        code = self._rxnorm.get(name.casefold())
+        return [Found(RXNORM, str(code), name.casefold(), "cpic")] if code else []
+
     def drug(self, name: str) -> list[Found]:
         """The codings of a drug by its name: RxNorm where mCODE's examples hold it, DrugBank; or none."""
         found = [
@@ -114,7 +173,7 @@ class Sources:
         if name.casefold() in self._drugs:
             code, display = self._drugs[name.casefold()]
             found.append(Found(DRUGBANK, code, display, "drugbank-open"))
-        return found
+        return found if any(f.system == RXNORM for f in found) else [*found, *self.rxnorm(name)]
 
 
 def _gps(path: Path) -> dict[str, str]:
@@ -151,11 +210,48 @@ def _codings(node: Any) -> Iterator[tuple[str, str, str]]:
             yield from _codings(child)
 
 
-def _icd(path: Path) -> dict[str, str]:
+def _icd(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Every code with its display, and the codes below which there is none with their inclusion terms."""
     with zipfile.ZipFile(path) as wheel:
         name = next(n for n in wheel.namelist() if n.endswith(".xml"))
         root = ET.fromstring(wheel.read(name))
-    return {d.findtext("name") or "": d.findtext("desc") or "" for d in root.iter("diag")}
+    displays, leaves = {}, {}
+    for diag in root.iter("diag"):
+        code = diag.findtext("name") or ""
+        displays[code] = diag.findtext("desc") or ""
+        if diag.find("diag") is None and diag.find("sevenChrDef") is None:
+            leaves[code] = tuple(note.text or "" for note in diag.findall("inclusionTerm/note"))
+    return displays, leaves
+
+
+def _below(terms: dict[str, Any], root: str) -> set[str]:
+    children: dict[str, list[str]] = defaultdict(list)
+    for term in terms.values():
+        for parent in term.get("relations", {}).get("is_a", ()):
+            children[parent].append(term["id"])
+    below: set[str] = set()
+    ahead = list(children[root])
+    while ahead:
+        term = ahead.pop()
+        if term not in below:
+            below.add(term)
+            ahead += children[term]
+    return below
+
+
+def _content(name: str) -> list[str]:
+    return [word for word in re.findall(r"[a-z0-9]+", name.casefold()) if word not in ("of", "the")]
+
+
+def _antineoplastic(wheel: zipfile.ZipFile) -> set[str]:
+    """DrugBank ids of what ChEBI gives the role antineoplastic agent."""
+    with_role = {
+        term["id"].removeprefix("CHEBI:")
+        for term in json.load(_read(wheel, "chebi.json"))
+        if ANTINEOPLASTIC in term.get("relations", {}).get("has_role", ())
+    }
+    rows = csv.DictReader(_read(wheel, "drugbank_mappings.tsv"), delimiter="\t")
+    return {row["DRUGBANK_ID"] for row in rows if row["NAMESPACE"] == "CHEBI" and row["ID"] in with_role}
 
 
 def _read(wheel: zipfile.ZipFile, name: str) -> io.StringIO:
@@ -168,7 +264,9 @@ def _genes(wheel: zipfile.ZipFile) -> Iterator[tuple[str, Gene]]:
             names = [
                 n.strip() for column in ("Alias symbols", "Previous symbols") for n in (row[column] or "").split(",")
             ]
-            yield row["Approved symbol"], Gene(row["HGNC ID"], row["Approved symbol"], tuple(n for n in names if n))
+            aliases = tuple(name for name in names if name)
+            protein = row["Locus type"] == "gene with protein product"
+            yield row["Approved symbol"], Gene(row["HGNC ID"], row["Approved symbol"], aliases, protein)
 
 
 def _mondo(wheel: zipfile.ZipFile) -> Iterator[tuple[str, dict[str, set[str]]]]:

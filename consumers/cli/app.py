@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli import dead_letters, demo, doctor, extract, inspect, mapping, models, run, samples, status
+from consumers.cli import codes, dead_letters, demo, doctor, extract, inspect, mapping, models, run, samples, status
 from medie_fhir import __version__
 from medie_fhir.errors import (
     BrokerError,
@@ -47,6 +47,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("extract")(extract.extract)
+app.command("codes")(codes.codes)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from medie_fhir.coding.lookup import Hit, as_concept, find_in_parts, text_only, without
 from medie_fhir.coding.site import lateralities
@@ -32,7 +33,10 @@ _OF = re.compile(r"^(?P<what>.+?) of (?:the )?(?P<where>.+)$")
 
 
 def code_cancer(value: str, tables: Tables) -> Concept:
-    """The Concept of a cancer: ``code`` SNOMED CT (or NCIt), then ICD-10-CM; ``broader``; ``laterality``."""
+    """The Concept of a cancer: ``code`` SNOMED CT (or NCIt), then ICD-10-CM; ``broader``; ``laterality``.
+
+    The attribute ``behaviour`` says that a neoplasm is in situ, benign, or of uncertain behaviour, where the row does.
+    """
     table = tables["cancers"]
     dropped: list[str] = []
 
@@ -51,5 +55,7 @@ def code_cancer(value: str, tables: Tables) -> Concept:
     hit = find_in_parts(value, table, find)
     if hit is None:
         return text_only(value)
-    attributes = {"modifiers": tuple(dict.fromkeys(dropped))} if dropped else {}
+    attributes: dict[str, Any] = {"modifiers": tuple(dict.fromkeys(dropped))} if dropped else {}
+    if hit.entry.kind is not None:
+        attributes["behaviour"] = hit.entry.kind
     return as_concept(hit, attributes=attributes, codings=lateralities(value, tables))

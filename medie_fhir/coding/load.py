@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from medie_fhir.coding.tables import Entry, Table, Tables
 from medie_fhir.coding.wording import fold
@@ -35,16 +35,14 @@ REQUIRED = (
     "stages",
     "treatments",
 )
+_NAMING = frozenset({"text", "gene"})
 _WORD_ROLES = frozenset({"kind", "is-a"})
-_CODING_ROLES = frozenset(
-    (
-        "body_site broader category code fish gene ihc ingredient laterality m method n observation quantity ratio t "
-        "unit value"
-    ).split()
-)
+_ROLES = "body_site broader category code fish gene ihc ingredient laterality m method n observation quantity ratio t"
+_CODING_ROLES = frozenset({*_ROLES.split(), "unit", "value"})
 _WITH_PLURALS = frozenset({"cancers", "metastatic_sites", "responses"})
 _EXACT = frozenset({"hgnc"})
 T = TypeVar("T")
+_NOTHING: Mapping[str, tuple[Any, ...]] = MappingProxyType({})
 _URI = re.compile(r"^(https?://|urn:)\S+$")
 
 
@@ -63,8 +61,8 @@ class _Row(NamedTuple):
 
     @property
     def wordings(self) -> list[str]:
-        name = [self.display] if self.role in ("text", "gene") and self.display else []
-        return [*name, *filter(None, self.synonyms.split("|"))]
+        synonyms = [wording for wording in self.synonyms.split("|") if wording] if self.synonyms else []
+        return [self.display, *synonyms] if self.display and self.role in _NAMING else synonyms
 
 
 def load_tables(folder: Path, site: Path | None = None) -> Tables:
@@ -178,7 +176,7 @@ def _table(name: str, rows: Iterable[_Row], faults: list[str]) -> Table:
         for wording in row.wordings:
             key = wording.strip() if exact else fold(wording, plurals=plurals)
             other = claims.setdefault(key, row) if key else row
-            if other.concept != row.concept:
+            if other is not row and other.concept != row.concept:
                 if other.own == row.own:
                     faults.append(f"{row.place}: a wording of {row.concept} is one of {other.concept} too ({key})")
                 elif row.own:
@@ -196,24 +194,18 @@ def _table(name: str, rows: Iterable[_Row], faults: list[str]) -> Table:
 def _entry(table: str, slug: str, rows: list[_Row]) -> Entry:
     codings: dict[str, list[Coding]] = defaultdict(list)
     own: dict[str, list[str]] = defaultdict(list)
-    names = [row.display for role in ("text", "gene") for row in rows if row.role == role and row.display]
-    synonyms = [wording for row in rows for wording in row.wordings]
+    names = {row.role: row.display for row in reversed(rows) if row.role in _NAMING and row.display}
+    wordings: list[str] = []
     for row in rows:
+        wordings += row.wordings
         if row.role in _CODING_ROLES:
             codings[row.role].append(Coding(system=row.system, code=row.code, display=row.display or None))
         elif row.role in _WORD_ROLES:
             own[row.role].append(row.code)
-    name = names[0] if names else ""
-    return Entry(
-        table,
-        slug,
-        name,
-        tuple(dict.fromkeys(wording for wording in synonyms if wording != name)),
-        _proxy(codings),
-        _proxy(own),
-        rows[0].place,
-    )
+    name = names.get("text") or names.get("gene") or ""
+    synonyms = tuple(dict.fromkeys(wording for wording in wordings if wording != name))
+    return Entry(table, slug, name, synonyms, _tuples(codings), _tuples(own), rows[0].place)
 
 
-def _proxy(lists: Mapping[str, list[T]]) -> Mapping[str, tuple[T, ...]]:
-    return MappingProxyType({key: tuple(found) for key, found in lists.items()})
+def _tuples(lists: Mapping[str, list[T]]) -> Mapping[str, tuple[T, ...]]:
+    return MappingProxyType({key: tuple(found) for key, found in lists.items()}) if lists else _NOTHING

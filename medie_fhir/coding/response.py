@@ -26,7 +26,14 @@ _OF_TREATMENT = frozenset(
     words("and plus + with the line first second third prior initial maintenance adjuvant braf mek then")
 )
 _REMISSION = frozenset(
-    {"complete-response", "pathologic-complete-response", "remission", "no-evidence-of-disease", "undetectable-psa"}
+    {
+        "complete-response",
+        "full-remission",
+        "no-evidence-of-disease",
+        "pathologic-complete-response",
+        "remission",
+        "undetectable-psa",
+    }
 )
 
 

@@ -19,6 +19,7 @@ __all__ = ["Entry", "Named", "Table", "Tables"]
 _TOKEN = re.compile(r"[a-z0-9]+|\+")
 _GAP = re.compile(r"[\s/.-]*")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_PART = re.compile(r"[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,7 @@ class Table:
         Any space, hyphen, slash or full stop may stand between the words of a wording, and none within a word.
         """
         if self.exact:
-            found = ((self.by_wording.get(m.group()), m) for m in _SYMBOL.finditer(text))
-            yield from (Named(entry, *m.span()) for entry, m in found if entry is not None)
+            yield from self._symbols(text)
             return
         tokens = [match.span() for match in _TOKEN.finditer(text)]
         at = 0
@@ -119,6 +119,18 @@ class Table:
             seen.add(slug)
             slug = next(iter(self.entries[slug].words.get("is-a", ())), None)
         return False
+
+    def _symbols(self, text: str) -> Iterator[Named]:
+        """The wordings that stand as they are written in the table; of ABC1-XYZ2 both, where the whole is none."""
+        for match in _SYMBOL.finditer(text):
+            whole = self.by_wording.get(match.group())
+            if whole is not None:
+                yield Named(whole, *match.span())
+                continue
+            for part in _PART.finditer(text, *match.span()):
+                entry = self.by_wording.get(part.group())
+                if entry is not None:
+                    yield Named(entry, *part.span())
 
     def _at(self, text: str, tokens: list[tuple[int, int]], first: int) -> tuple[Entry, int] | None:
         """The longest wording that begins with a token, and its last token."""

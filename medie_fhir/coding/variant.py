@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medie_fhir.coding.hgvs import coding_change, protein_change
 from medie_fhir.coding.lookup import coding_key, text_only
-from medie_fhir.coding.tables import Entry, Table, Tables
+from medie_fhir.coding.tables import Entry, Named, Table, Tables
 from medie_fhir.coding.wording import plain
 from medie_fhir.model import Coding, Concept
 
@@ -53,11 +53,34 @@ _NOISE = re.compile(r"[\s()\[\],;:/-]+")
 
 
 def code_variant(value: str, tables: Tables) -> Concept:
-    """The Concept of a variant: roles ``gene`` and ``code`` (HGNC); attributes of docs/terminology.md."""
+    """The Concept of a variant: roles ``gene`` and ``code`` (HGNC); attributes of docs/terminology.md.
+
+    The genes of the table ``genes`` are known in any letters. What they leave unknown is read again with all others
+    (``hgnc``), whose symbols count only as HGNC writes them: many of them are words too.
+    """
+    concept = _parsed(value, tables["genes"], {})
+    if concept.match == "none" and "hgnc" in tables.tables and (rarer := _rarer(value, tables["hgnc"])):
+        again = _parsed(value, tables["genes"], rarer)
+        return concept if again.match == "none" else again
+    return concept
+
+
+def _rarer(value: str, table: Table) -> dict[str, Entry]:
+    """The symbols of a value by their plain form. Where all is in capitals they need a digit, or to stand alone."""
+    shouted = value == value.upper()
+    named = {value[start:end]: entry for entry, start, end in table.named(value)}
+    return {
+        plain(symbol): entry
+        for symbol, entry in named.items()
+        if not shouted or symbol == value.strip() or any(letter.isdigit() for letter in symbol)
+    }
+
+
+def _parsed(value: str, table: Table, rarer: Mapping[str, Entry]) -> Concept:
     text = _STICKY_P.sub(r"p.\1", _SPLIT_CHANGE.sub(r"\1\2", _HGVS_GAP.sub(r"\1.", plain(value))))
     attributes: dict[str, Any] = {}
     text = _changes(text, attributes)
-    genes, text, fused = _genes(_HYPHENED.sub(lambda m: _joined(m, tables["genes"]), text), tables["genes"])
+    genes, text, fused = _genes(_HYPHENED.sub(lambda m: _joined(m, table), text), table, rarer)
     text = _qualities(text, attributes, fused=fused)
     if _NOISE.sub("", text) or not (genes or "hgvs_p" in attributes or "hgvs_c" in attributes):
         return text_only(value)
@@ -118,14 +141,18 @@ def _joined(match: re.Match[str], table: Table) -> str:
     return match[1] + match[2] if table.find(match[1] + match[2]) else match.group()
 
 
-def _genes(text: str, table: Table) -> tuple[list[Entry], str, bool]:
+def _genes(text: str, table: Table, rarer: Mapping[str, Entry]) -> tuple[list[Entry], str, bool]:
     """The genes that are named, the text without them, and whether two are written as one word (BCR-ABL1)."""
     found: list[Entry] = []
     spans: list[tuple[int, int]] = []
-    for entry, *span in table.named(text):
+    hits = list(table.named(text))
+    for symbol, entry in rarer.items():
+        own = re.finditer(rf"(?<![a-z0-9]){re.escape(symbol)}(?![a-z0-9])", text)
+        hits += [Named(entry, *m.span()) for m in own if all(m.end() <= h.start or h.end <= m.start() for h in hits)]
+    for entry, start, end in sorted(hits, key=lambda hit: hit.start):
         if all(gene is not entry for gene in found):
             found.append(entry)
-        spans.append((span[0], span[1]))
+        spans.append((start, end))
     fused = len(found) > 1 and bool(_FUSED.match(text[spans[0][1] : spans[1][0]])) and len(found) == 2  # noqa: PLR2004
     for start, end in reversed(spans):
         text = f"{text[:start]} {text[end:]}"

@@ -22,8 +22,11 @@ _PARENTHESES = re.compile(r"^([^()]*)\(([^()]*)\)([^()]*)$")
 @lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """Lower case, one kind of dash, no accents, single spaces, American spelling. Punctuation stays."""
-    text = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().translate(_GREEK)
-    text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold().translate(_GREEK)
+        text = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
     text = text.replace("’", "'").replace("'s", "")
     for british, american in _BRITISH:
         text = text.replace(british, american)

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")
+    site_terminology: Path | None = Field(
+        default=None, description="A folder of the site's own terminology rows, which win (docs/terminology.md)."
+    )
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:

@@ -38,3 +38,21 @@ def test_a_named_subtype_goes_before_its_parent(tables: Tables, value: str) -> N
 @pytest.mark.parametrize("value", ["no melanoma", "cancer of the moon", "melanoma (ruled out)", "carcinoma of"])
 def test_what_is_denied_or_unknown_gets_no_code(tables: Tables, value: str) -> None:
     assert code_cancer(value, tables).main is None
+
+
+@pytest.mark.parametrize(
+    ("value", "behaviour"),
+    [
+        ("lipoma", "benign"),
+        ("benign neoplasm of larynx", "benign"),
+        ("carcinoma in situ of endocervix", "in-situ"),
+        ("lung adenocarcinoma", None),
+    ],
+)
+def test_what_is_no_invasive_cancer_says_so(tables: Tables, value: str, behaviour: str | None) -> None:
+    assert code_cancer(value, tables).attributes.get("behaviour") == behaviour
+
+
+def test_a_breast_cancer_gets_no_code_that_tells_the_sex(tables: Tables) -> None:
+    codes = {coding.code for coding in code_cancer("breast cancer", tables).codings["code"]}
+    assert codes == {"254837009"}

@@ -66,6 +66,12 @@ cancer_type: follicular lymphoma = 308121000
 cancer_type: multiple myeloma = 109989006
 cancer_type: GIST = 420120006
 cancer_type: mesothelioma of the pleura = 254645002
+cancer_type: sarcoma of the trachea = C6050
+cancer_type: malignant neoplasm of upper lobe, left bronchus or lung = C34.12
+cancer_type: C34.12 = C34.12
+cancer_type: anal cancer = C21.0
+metastasis_site: brachial plexus = 128462008
+metastasis_site: distal tibia = 94222008
 metastasis_site: brain = 94225005
 metastasis_site: mets to the liver = 94381002
 metastasis_site: hepatic metastases = 94381002
@@ -148,6 +154,7 @@ treatment: radiation = 108290001
 treatment: autologous stem cell transplant = 425983008
 treatment: chemotherapy = 367336001
 treatment: carboplatin AUC 5 = DB00958
+treatment: tamibarotene 6 mg daily = DB04942
 response: partial response = 268910001
 response: PR = 268910001
 response: CR = 103338009
@@ -162,12 +169,13 @@ response: no evidence of recurrence = 550991000124107
 response: local recurrence = 271299001
 response: not evaluable = 709137006
 response: partial remission = 103337004
+response: in full remission = 103338009
+response: clinical remission = 268910001
 """.strip().splitlines()
 ]
 
 WITHOUT_CODE = [
     "cancer_type: no melanoma",
-    "cancer_type: lipoma",
     "cancer_type: melanoma or lymphoma",
     "cancer_type: high grade",
     "metastasis_site: none",

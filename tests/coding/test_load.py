@@ -105,16 +105,88 @@ def test_an_integrators_own_table_is_loaded_too(folder: Path) -> None:
     assert "symptom" in load_tables(folder).tables
 
 
+def test_all_faults_are_told_at_once_with_file_and_line(folder: Path) -> None:
+    (folder / "genes.csv").write_text(f"{HEADER}\na,text,,,a,,x\na,colour,,red,,,x\nb,text,,,b\n")
+    message = refused(folder, "c,text,,,c,,", "c,code,snomed,1,c,,x")
+    assert message.splitlines() == [
+        "cancers.csv:2: concept or source is empty",
+        "cancers.csv:3: role code needs a code and a system that is an absolute URI",
+        "genes.csv:3: unknown role colour",
+        "genes.csv:4: not 7 columns",
+    ]
+
+
+def test_a_row_that_stands_twice_is_refused(folder: Path) -> None:
+    assert refused(folder, "a,text,,,a,,x", "a,text,,,a,,y") == "cancers.csv:3: the same row as line 2"
+
+
+def test_two_codes_of_one_system_contradict_each_other(folder: Path) -> None:
+    message = refused(folder, "a,text,,,a,,x", f"a,code,{SNOMED},1,One,,x", f"a,code,{SNOMED},2,Two,,x")
+    assert message == f"cancers.csv:4: a second code of a in {SNOMED}: line 3 has 1"
+
+
+def test_two_names_of_a_concept_contradict_each_other(folder: Path) -> None:
+    assert refused(folder, "a,text,,,a,,x", "a,text,,,b,,x") == "cancers.csv:3: a second name of a: line 2 has one"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "site").mkdir()
+    return tmp_path / "site"
+
+
+def own(site: Path, *lines: str) -> Tables:
+    (site / "cancers.csv").write_text("\n".join((HEADER, *lines)) + "\n")
+    return load_tables(SHIPPED, site)
+
+
+def test_a_sites_wording_is_added(site: Path) -> None:
+    tables = own(site, "lung-adenocarcinoma,text,,,,our lung thing,us")
+    found = tables["cancers"].find("our lung thing")
+    assert found is not None
+    assert found[0].name == "lung adenocarcinoma"
+    assert found[0].codings == load_tables(SHIPPED)["cancers"].entries["lung-adenocarcinoma"].codings
+
+
+def test_a_sites_code_stands_in_the_place_of_the_shipped_ones(site: Path) -> None:
+    entry = own(site, "lung-adenocarcinoma,code,urn:ours,L1,Ours,,us")["cancers"].entries["lung-adenocarcinoma"]
+    assert [coding.code for coding in entry.codings["code"]] == ["L1"]
+    assert entry.place == f"{site / 'cancers.csv'}:2"
+
+
+def test_a_sites_wording_is_taken_from_the_shipped_concept(site: Path) -> None:
+    tables = own(site, "ours,text,,,ours,melanoma,us", "ours,code,urn:ours,M1,Ours,,us")
+    found = tables["cancers"].find("Melanoma")
+    assert found is not None
+    assert found[0].slug == "ours"
+
+
+def test_a_sites_faults_name_its_own_file(site: Path) -> None:
+    with pytest.raises(InvalidTerminology) as caught:
+        own(site, "a,text,,,odd,,us", "b,text,,,odd,,us")
+    assert str(caught.value) == f"{site / 'cancers.csv'}:3: a wording of b is one of a too (odd)"
+
+
+def test_a_sites_rows_change_the_digest(site: Path) -> None:
+    assert own(site, "a,text,,,odd,,us").digest != load_tables(SHIPPED).digest
+
+
+def test_a_sites_folder_without_tables_is_refused(site: Path) -> None:
+    with pytest.raises(InvalidTerminology, match=r"no \*\.csv here"):
+        load_tables(SHIPPED, site)
+
+
 @pytest.mark.parametrize(
     ("name", "role", "least"),
     [
-        ("cancers", "code", 100),
-        ("metastatic_sites", "body_site", 40),
-        ("genes", "gene", 150),
+        ("cancers", "code", 2500),
+        ("metastatic_sites", "body_site", 800),
+        ("genes", "gene", 300),
+        ("hgnc", "gene", 18000),
         ("stages", "code", 50),
         ("responses", "code", 10),
         ("biomarkers", "text", 35),
-        ("treatments", "text", 250),
+        ("treatments", "text", 1000),
     ],
 )
 def test_the_shipped_tables_are_large_enough(tables: Tables, name: str, role: str, least: int) -> None:
@@ -141,6 +213,14 @@ def test_every_source_key_is_explained() -> None:
     for path in SHIPPED.glob("*.csv"):
         with path.open(newline="") as file:
             assert {row["source"] for row in csv.DictReader(file)} <= explained, path.name
+
+
+def test_every_leaf_of_icd_10_cm_for_neoplasms_is_here_or_in_a_curated_row() -> None:
+    with (SHIPPED / "cancers.csv").open(newline="") as file:
+        codes = {row["code"] for row in csv.DictReader(file) if row["system"].endswith("icd-10-cm")}
+    for code in ("C00.0", "C34.12", "C50.911", "C50.922", "C96.Z", "D03.9", "D17.9", "D32.0", "D37.01", "D49.9"):
+        assert code in codes
+    assert len(codes) > 1000
 
 
 def test_the_digests_in_the_sources_file_are_those_of_the_tables() -> None:

@@ -74,3 +74,18 @@ def test_a_change_without_its_gene_keeps_the_change(tables: Tables) -> None:
     concept = code_variant("T790M", tables)
     assert concept.codings == {}
     assert concept.attributes["hgvs_p"] == "p.Thr790Met"
+
+
+@pytest.mark.parametrize("value", ["ATXN2 mutation", "TTN p.Arg100Ter", "SMARCD1 loss", "ATXN2 MUTATION", "TTN"])
+def test_a_rarer_gene_is_known_as_hgnc_writes_it(tables: Tables, value: str) -> None:
+    assert (code_variant(value, tables).row or "").startswith("hgnc:")
+
+
+@pytest.mark.parametrize("value", ["ttn mutation", "the REST", "WAS DETECTED", "TTN MUTATION", "titin mutation"])
+def test_a_word_that_is_a_symbol_too_is_no_rarer_gene(tables: Tables, value: str) -> None:
+    assert code_variant(value, tables).match == "none"
+
+
+def test_a_fusion_may_have_one_rarer_gene(tables: Tables) -> None:
+    concept = code_variant("TPM3-ZNF462 fusion", tables)
+    assert [coding.display for coding in concept.codings["gene"]] == ["TPM3", "ZNF462"]

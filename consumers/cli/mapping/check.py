@@ -1,4 +1,4 @@
-"""``medie-fhir mapping``: the mapping that an integrator edits."""
+"""``medie-fhir mapping check``: every fault of a mapping at once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from consumers.cli.options import Config, err, out, settings_of
 from medie_fhir.errors import InvalidMapping
 from medie_fhir.wiring import Configuration
 
-__all__ = ["app"]
-
-app = typer.Typer(help="The mapping: what may be written, and as which FHIR resources.", no_args_is_help=True)
+__all__ = ["check"]
 
 
-@app.callback()
-def root() -> None:
-    """The mapping: what may be written, and as which FHIR resources."""
-
-
-@app.command()
 def check(
     file: Annotated[Path | None, typer.Argument(help="A mapping file; none: the one of the settings.")] = None,
     config: Config = None,

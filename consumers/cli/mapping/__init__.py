@@ -1,0 +1,19 @@
+"""``medie-fhir mapping``: the mapping that an integrator edits; a file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from consumers.cli.mapping.check import check
+
+__all__ = ["app"]
+
+app = typer.Typer(help="The mapping: what may be written, and as which FHIR resources.", no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """The mapping: what may be written, and as which FHIR resources."""
+
+
+app.command()(check)
