@@ -1,9 +1,22 @@
 """Station: coded facts → FHIR resources, by an editable mapping."""
 
 from medie_fhir.mapping.envelope import DERIVATION
+from medie_fhir.mapping.explain import Explained, Explanation, explain
 from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.load import Mapping, load_mapping
 from medie_fhir.mapping.policy import FieldPolicy, judge
 from medie_fhir.mapping.render import effective, render
 
-__all__ = ["DERIVATION", "FieldPolicy", "Mapping", "MappingFile", "effective", "judge", "load_mapping", "render"]
+__all__ = [
+    "DERIVATION",
+    "Explained",
+    "Explanation",
+    "FieldPolicy",
+    "Mapping",
+    "MappingFile",
+    "effective",
+    "explain",
+    "judge",
+    "load_mapping",
+    "render",
+]
