@@ -173,5 +173,8 @@ def test_a_wrong_resource_within_a_bundle_is_found_and_the_right_one_is_accepted
     for value in [element for element in marker if element.startswith("value")]:
         del marker[value]
     said = dict(official.validate([("right", right), ("wrong", wrong)]))
-    assert [issue for issue in said["right"] if issue.severity == "error"] == []
-    assert any(issue.severity == "error" and "value" in issue.message for issue in said["wrong"])
+    accepting, rejecting = validate.Report(official.absent), validate.Report(official.absent)
+    accepting.golden("right", 1, said["right"])
+    rejecting.golden("wrong", 1, said["wrong"])
+    assert accepting.faults == []
+    assert any("value[x]: minimum required = 1" in fault for fault in rejecting.faults)
