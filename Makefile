@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check stack stack-down stack-demo bench faults fhir-proof fuzz schemas dev clean
+.PHONY: help demo test check stack stack-down stack-demo bench faults fhir-proof fuzz validate schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,7 @@ check: $(VENV)/.checked ## Lint, types, import layers, schemas and samples up to
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/build_schemas.py --check
 	$(BIN)/python scripts/build_sample_notes.py --check
+	$(BIN)/python scripts/build_golden.py --check
 
 stack: $(VENV)/.installed ## Start a real Kafka and a real HAPI FHIR server, without Docker (needs a JDK and Maven)
 	@$(BIN)/medie-fhir models pull
@@ -76,6 +77,10 @@ faults: $(VENV)/.tested ## Break everything around the consumers, and count what
 
 fhir-proof: $(VENV)/.tested ## Prove the writes on a real HAPI FHIR server: build/fhir-proof.json
 	@$(BIN)/python tests/proof/run.py $(ROWS)
+
+validate: $(VENV)/.tested ## Hold the golden bundles against HL7's validator: R4 and every declared profile (needs Java, Maven, npm)
+	@$(BIN)/python scripts/build_golden.py --check
+	@$(BIN)/python scripts/validate.py
 
 FUZZ_INPUTS ?= 200000
 FUZZ_SEED ?= 1

@@ -39,6 +39,8 @@ __all__ = [
     "assemble_pipeline",
     "open_model",
     "open_pipeline",
+    "read_mapping",
+    "read_task",
 ]
 
 
@@ -60,18 +62,29 @@ class Configuration:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.task: Task = load_task(_read(_named(settings.task, "schemas", "tasks")))
+        self.task: Task = read_task(settings)
         self.rules = _rules(self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
         self.tables: Tables = load_tables(
             settings.terminology or shipped("mappings", "terminology"), settings.site_terminology
         )
-        path = _named(settings.mapping, "mappings")
-        self.mapping: Mapping = load_mapping(_read(path), path.name, self.task.fields)
-        if self.mapping.file.task != self.task.name:
-            raise InvalidMapping(
-                [f"{path.name}: task: made for '{self.mapping.file.task}', and the settings name '{self.task.name}'"]
-            )
+        self.mapping: Mapping = read_mapping(settings, self.task)
+
+
+def read_task(settings: Settings) -> Task:
+    """The task that the settings name. Raises InvalidTask, SettingsError."""
+    return load_task(_read(_named(settings.task, "schemas", "tasks")))
+
+
+def read_mapping(settings: Settings, task: Task) -> Mapping:
+    """The mapping that the settings name, as its file is now. Raises InvalidMapping, SettingsError."""
+    path = _named(settings.mapping, "mappings")
+    mapping = load_mapping(_read(path), path.name, task.fields)
+    if mapping.file.task != task.name:
+        raise InvalidMapping(
+            [f"{path.name}: task: made for '{mapping.file.task}', and the settings name '{task.name}'"]
+        )
+    return mapping
 
 
 def _rules(task: Task) -> dict[str, AlignRules]:
@@ -147,13 +160,14 @@ async def open_pipeline(
     with_target: bool = True,
     telemetry: Telemetry | None = None,
     topic: Closing | None = None,
+    configuration: Configuration | None = None,
 ) -> AsyncIterator[WatchedPipeline]:
     """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started.
 
     ``with_target=False``: for extracting alone, what is written to is not opened; a folder is for one process only.
-    ``topic``: where Bundles go, where the settings name one.
+    ``topic``: where Bundles go, where the settings name one. ``configuration``: what they name, where it is loaded.
     """
-    configuration = Configuration(settings)
+    configuration = configuration or Configuration(settings)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source

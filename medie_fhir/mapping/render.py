@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,11 @@ from medie_fhir.errors import RenderError
 from medie_fhir.mapping.compile import Compiler
 from medie_fhir.mapping.envelope import wrap
 from medie_fhir.mapping.file import MappingFile, Template
-from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderable
+from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderable, to_leaves, untraced
 from medie_fhir.mapping.validity import Validity
 from medie_fhir.model import CodedFact, ExtractionRecord, Json
 
-__all__ = ["effective", "render", "says_anything"]
+__all__ = ["Draft", "drafts", "effective", "render", "says_anything"]
 
 _DAY_OR_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?")
 
@@ -36,24 +36,48 @@ def render(
     of facts, ``apart`` the references that ``%primary`` may not be, to what is another patient's by now. Raises
     RenderError, naming the template, for one that fails or makes no valid R4 resource.
     """
+    made: list[Json] = []
+    for draft in drafts(record, facts, mapping, source=source, recorded=recorded, apart=apart):
+        complete = wrap(draft.resource, draft.fact.fact, resource_id=draft.id, system=system, source=source)
+        _must_be_valid(complete, draft.template)
+        made.append(complete)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a template makes of a fact, before the engine adds its part; ``id`` is that of the resource."""
+
+    template: Template
+    fact: CodedFact
+    id: str
+    resource: Json
+
+
+def drafts(
+    record: ExtractionRecord,
+    facts: Sequence[CodedFact],
+    mapping: MappingFile,
+    *,
+    source: Json,
+    recorded: str,
+    apart: Collection[str] = (),
+    traced: bool = False,
+) -> Iterator[Draft]:
+    """What the templates make, in their order; ``traced``: with Origins in it. Raises RenderError."""
     written = [f for f in facts if f.written]
     note = _of_the_note(record, source, recorded)
     primary = _primary(written, mapping, note)
     note["primary"] = primary if primary and primary["reference"] not in apart else None
-    made: list[Json] = []
     parts: dict[str, int] = {}
     for template in mapping.templates:
         for fact in written:
             if fact.fact.field != template.field:
                 continue
-            resource = _one(template, note | _of_the_fact(fact, note), fact)
+            resource = _one(template, note | _of_the_fact(fact, note), fact, traced=traced)
             if resource is not None:
                 part = parts[fact.id] = parts.get(fact.id, -1) + 1
-                resource_id = fact.id if part == 0 else f"{fact.id}-{part}"
-                complete = wrap(resource, fact.fact, resource_id=resource_id, system=system, source=source)
-                _must_be_valid(complete, template)
-                made.append(complete)
-    return made
+                yield Draft(template, fact, fact.id if part == 0 else f"{fact.id}-{part}", resource)
 
 
 def says_anything(
@@ -119,11 +143,13 @@ def _of_the_fact(fact: CodedFact, note: Json) -> Json:
     }
 
 
-def _one(template: Template, variables: Json, fact: CodedFact) -> Json | None:
+def _one(template: Template, variables: Json, fact: CodedFact, *, traced: bool) -> Json | None:
     if not _applies(template, variables, fact):
         return None
-    resource = _made(_Compiled.of(template).resource, variables, template, fact)
-    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+    resource = _made(_Compiled.of(template).resource, variables, template, fact, traced=traced)
+    if traced:
+        resource = to_leaves(resource)
+    if not isinstance(resource, dict) or not isinstance(untraced(resource.get("resourceType")), str):
         raise _failure(template, fact, ("resource",), "makes no resource with a resourceType")
     return resource
 
@@ -138,9 +164,9 @@ def _applies(template: Template, variables: Json, fact: CodedFact) -> bool:
     return holds is True
 
 
-def _made(node: Node, variables: Json, template: Template, fact: CodedFact) -> Any:
+def _made(node: Node, variables: Json, template: Template, fact: CodedFact, *, traced: bool = False) -> Any:
     try:
-        return node.make(Scope(variables, {}))
+        return node.make(Scope(variables, {}, traced))
     except Unrenderable as failed:
         raise _failure(template, fact, failed.place, failed.what) from None
 

@@ -31,6 +31,8 @@ __all__ = [
     "Text",
     "Unrenderable",
     "Within",
+    "to_leaves",
+    "untraced",
 ]
 
 Place = tuple[str | int, ...]
@@ -47,6 +49,26 @@ class Origin:
     value: Any
     place: Place
     expression: str | None
+
+
+def untraced(value: Any) -> Any:
+    """A value without the Origins in it."""
+    if isinstance(value, Origin):
+        return value.value
+    if isinstance(value, dict):
+        return {key: untraced(below) for key, below in value.items()}
+    return [untraced(below) for below in value] if isinstance(value, list) else value
+
+
+def to_leaves(value: Any, whence: Origin | None = None) -> Any:
+    """A traced value whose Origins stand at its leaves alone: those of objects and lists are handed down."""
+    if isinstance(value, Origin):
+        return to_leaves(value.value, value)
+    if isinstance(value, dict):
+        return {key: to_leaves(below, whence) for key, below in value.items()}
+    if isinstance(value, list):
+        return [to_leaves(below, whence) for below in value]
+    return Origin(value, whence.place, whence.expression) if whence else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +158,9 @@ class One(Asking):
                 " write .first(), a where(…), or {[ … ]} for all of them",
             )
         if not values:
-            return None if self.nullable else NOTHING
+            if not self.nullable:
+                return NOTHING
+            return Origin(None, self.place, self.expression) if scope.traced else None
         return Origin(values[0], self.place, self.expression) if scope.traced else values[0]
 
 
@@ -159,13 +183,13 @@ class Text(Node):
 
     def make(self, scope: Scope) -> Any:  # noqa: D102 - see Node
         plain = Scope(scope.variables, scope.resource)
-        made: list[str] = []
+        made: list[Any] = []
         for part in self.parts:
             value = part if isinstance(part, str) else part.make(plain)
-            if value is NOTHING or value is None:
-                return value
-            made.append(str(value))
-        text = "".join(made)
+            if value is NOTHING:
+                return NOTHING
+            made.append(value)
+        text = None if None in made else "".join(map(str, made))
         if not scope.traced:
             return text
         return Origin(text, self.place, ", ".join(p.expression for p in self.parts if isinstance(p, One)))

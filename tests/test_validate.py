@@ -1,0 +1,180 @@
+"""`make validate`: the official validator over the golden bundles, and whether its report would show a fault."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def program(path: str) -> Any:
+    """A program of the repository, which is no package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+validate = program("scripts/validate.py")
+validator = program("deploy/local/validator/validator.py")
+Issue = validator.Issue
+
+
+def error(message: str) -> Any:
+    return Issue("error", "Observation.code", message)
+
+
+def warning(message: str) -> Any:
+    return Issue("warning", "Observation.code", message)
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_on_a_golden_resource_is_counted_and_fails() -> None:
+    report = validate.Report([])
+    report.golden("a", 3, [error("Observation.code: minimum required = 1")])
+    assert (report.resources, report.errors, report.warnings) == (3, 1, 0)
+    assert report.faults
+
+
+def test_a_warning_of_an_explained_kind_is_counted_and_does_not_fail() -> None:
+    report = validate.Report([])
+    report.golden("a", 1, [warning("Constraint failed: dom-6: 'A resource should have narrative'")])
+    assert (report.errors, report.warnings, report.faults) == (0, 1, [])
+
+
+def test_a_warning_that_nobody_has_explained_fails() -> None:
+    report = validate.Report([])
+    report.golden("a", 1, [warning("something new")])
+    assert "nobody has explained" in report.faults[0]
+
+
+def test_a_rejected_example_fails_unless_it_is_listed() -> None:
+    report = validate.Report([])
+    report.example("Observation-body-surface-area-example", [error("m^2")])
+    assert report.faults == []
+    report.example("Observation-other", [error("m^2")])
+    assert len(report.faults) == 1
+
+
+def test_a_listed_example_that_is_accepted_fails() -> None:
+    report = validate.Report([])
+    report.example("Observation-body-surface-area-example", [warning("m^2")])
+    assert "take it off" in report.faults[0]
+
+
+def test_an_accepted_mutant_fails() -> None:
+    report = validate.Report([])
+    report.mutant("a", [warning("odd")])
+    assert report.faults
+
+
+def test_what_needs_an_absent_package_is_left_out_and_nothing_else() -> None:
+    absent, present = validate.Report(["hl7.fhir.us.core"]), validate.Report([])
+    unknown = error(
+        "Profile reference 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-procedure' has not been checked "
+        "because it could not be found"
+    )
+    for report in (absent, present):
+        report.example("Procedure-a", [unknown])
+    assert (absent.left_out, absent.faults) == (1, [])
+    assert len(present.faults) == 1
+    absent.example("Procedure-b", [error("Slice 'Condition.category:us-core': a matching slice is required")])
+    assert len(absent.faults) == 1
+
+
+def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    report = validate.Report([])
+    report.golden("a", 4, [warning("dom-6: x")])
+    report.print()
+    assert capsys.readouterr().out.splitlines()[-1] == "4 resources, 0 errors, 1 warnings"
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_thirty_mutants_and_each_differs_from_its_example_by_what_it_names() -> None:
+    mutants = yaml.safe_load((GOLDEN / "mutants.yaml").read_text(encoding="utf-8"))
+    assert len(mutants) >= 30
+    for mutant in mutants.values():
+        assert set(mutant) <= {"of", "set", "remove"}
+        assert mutant.get("set") or mutant.get("remove")
+
+
+def test_a_mutation_leaves_the_example_as_it_is() -> None:
+    example = {"code": {"coding": [{"code": "a"}]}, "status": "final"}
+    before = copy.deepcopy(example)
+    mutant = validate.mutated(example, {"set": {"code.coding.0.code": "b"}, "remove": ["status"]})
+    assert mutant == {"code": {"coding": [{"code": "b"}]}}
+    assert example == before
+
+
+def test_a_mutation_of_what_is_not_there_is_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        validate.mutated({}, {"remove": ["status"]})
+
+
+def test_there_are_sixty_golden_extractions_of_all_seven_fields() -> None:
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (GOLDEN / "extractions").glob("*.json")]
+    assert len(records) >= 60
+    assert len({fact["field"] for record in records for fact in record["facts"]}) == 7
+    for record in records:
+        for fact in record["facts"]:
+            for evidence in fact["evidence"]:
+                assert evidence["end"] - evidence["start"] == len(evidence["text"])
+
+
+def test_a_golden_bundle_is_validated_as_it_stands_on_a_server() -> None:
+    name, bundle = next(iter(validate.goldens()))
+    posted = json.loads((GOLDEN / "bundles" / f"{name}.json").read_text(encoding="utf-8"))
+    assert bundle["type"] == "collection"
+    assert [e["resource"] for e in bundle["entry"]] == [e["resource"] for e in posted["entry"]]
+    assert all(
+        stands["fullUrl"].endswith("/" + put["request"]["url"])
+        for stands, put in zip(bundle["entry"], posted["entry"], strict=True)
+    )
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = validator.packages()[0]
+    (tmp_path / package.file).write_bytes(b"another")
+    monkeypatch.setenv("MEDIE_FHIR_PACKAGES", str(tmp_path))
+    with pytest.raises(validator.JvmError, match="digest"):
+        package.fetched()
+
+
+# --- the validator itself ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.validator
+def test_a_wrong_resource_within_a_bundle_is_found_and_the_right_one_is_accepted() -> None:
+    try:
+        official = validator.Validator()
+    except validator.JvmError as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no validator: {missing}")
+    bundles = dict(validate.goldens())
+    right = bundles["everything"]
+    wrong = copy.deepcopy(right)
+    marker = next(e["resource"] for e in wrong["entry"] if "tumor-marker" in json.dumps(e["resource"].get("meta", {})))
+    for value in [element for element in marker if element.startswith("value")]:
+        del marker[value]
+    said = dict(official.validate([("right", right), ("wrong", wrong)]))
+    accepting, rejecting = validate.Report(official.absent), validate.Report(official.absent)
+    accepting.golden("right", 1, said["right"])
+    rejecting.golden("wrong", 1, said["wrong"])
+    assert accepting.faults == []
+    assert any("value[x]: minimum required = 1" in fault for fault in rejecting.faults)
