@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from medie_fhir.mapping import Mapping, render, says_anything
+from medie_fhir.coding import Tables, code
+from medie_fhir.mapping import Mapping, judge, render, says_anything
 from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction import (
     FACTS,
@@ -15,6 +16,7 @@ from medie_fhir.transaction import (
     Work,
     assemble,
     count_in_error,
+    identify,
     is_in_error,
     nothing_to_say,
     place,
@@ -57,10 +59,20 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """The mapping, and how what it makes refers to the note's document. ``rendered`` and ``says`` raise RenderError."""
+    """One mapping with its tables, and how what is made refers to the note's document.
+
+    ``rendered`` and ``says`` raise RenderError.
+    """
 
     mapping: Mapping
+    tables: Tables
     documents: SourceDocuments
+
+    def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
+        """The record's facts with their codes and ids, and whether the mapping's policy lets each be written."""
+        policy = self.mapping.file.policy
+        coded = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
 
     def says(self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing) -> bool:
         """Whether there is anything to be said, so that the patient must be known."""

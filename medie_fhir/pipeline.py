@@ -30,7 +30,6 @@ from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
 from medie_fhir.grounding import AlignRules, Cues, ground
 from medie_fhir.mapping import Mapping as FhirMapping
-from medie_fhir.mapping import judge
 from medie_fhir.model import (
     CodedFact,
     DocumentInfo,
@@ -53,7 +52,6 @@ from medie_fhir.transaction import (
     Unmarked,
     device,
     guarded,
-    identify,
     keyless,
     transaction,
     without,
@@ -107,9 +105,14 @@ class Pipeline:
         """The task's fields, in its order."""
         return tuple(self.task.fields)
 
+    def use(self, mapping: FhirMapping, tables: Tables) -> None:
+        """Go on with these, on the loop's own thread; what is being worked on ends by those that it began with."""
+        self.mapping, self.tables = mapping, tables
+
     @property
     def _drafting(self) -> Drafting:
-        return Drafting(self.mapping, self.options.documents)
+        """By the mapping and tables of this moment: taken once for a record, so that all of it is of one piece."""
+        return Drafting(self.mapping, self.tables, self.options.documents)
 
     # --- bytes → extraction record ----------------------------------------------------------------------------------
 
@@ -182,20 +185,16 @@ class Pipeline:
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
         """The record's facts with their codes and ids, and whether the mapping's policy lets each be written."""
-        policy = self.mapping.file.policy
-        coded = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
-        return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
+        return self._drafting.coded(record)
 
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
         """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
-        with self.telemetry.station("coding"):
-            facts = self.coded(record)
-        with self.telemetry.station("mapping"):
-            return self._drafting.rendered(record, facts, recorded)
+        return self._resources(record, recorded, self._drafting)
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
         """What a first publishing of the record would post, with the Device; or None where the record says nothing."""
-        bundle = self._drafting.bundle(record, self.resources(record, record.produced.at), Standing())
+        drafting = self._drafting
+        bundle = drafting.bundle(record, self._resources(record, record.produced.at, drafting), Standing())
         if bundle is None:
             return None
         return bundle | {"entry": transaction([device(record.produced)])["entry"] + bundle["entry"]}
@@ -205,25 +204,34 @@ class Pipeline:
 
         Raises RenderError, FhirError; FhirConflict where another has written the document since its standing was read.
         """
-        earlier = EarlierWork(self.target, self.options.documents, self.mapping.file.reviewed)
+        drafting = self._drafting
+        earlier = EarlierWork(self.target, self.options.documents, drafting.mapping.file.reviewed)
         with self.telemetry.station("fhir"):
             record = await earlier.by_id(record)
             standing = await earlier.standing(record.document)
         try:
-            return await self._publish(record, standing, earlier)
+            return await self._publish(record, standing, earlier, drafting)
         except FhirConflict:
             with self.telemetry.station("fhir"):
                 without_copy = await earlier.after_conflict(record.document, standing)
             if without_copy is None:
                 raise
-        return await self._publish(record, without_copy, earlier)
+        return await self._publish(record, without_copy, earlier, drafting)
 
-    async def _publish(self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork) -> Published:
+    def _resources(self, record: ExtractionRecord, recorded: str, drafting: Drafting) -> list[Json]:
+        with self.telemetry.station("coding"):
+            facts = drafting.coded(record)
+        with self.telemetry.station("mapping"):
+            return drafting.rendered(record, facts, recorded)
+
+    async def _publish(
+        self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork, drafting: Drafting
+    ) -> Published:
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
         with self.telemetry.station("coding"):
-            facts = self.coded(record)
-        if (draft := await self._draft(record, facts, standing, earlier)) is None:
+            facts = drafting.coded(record)
+        if (draft := await self._draft(record, facts, standing, earlier, drafting)) is None:
             self._unmarked.remember(record)
             return Published("empty")
         with self.telemetry.station("fhir"):
@@ -233,10 +241,14 @@ class Pipeline:
         return replace(draft, bundle=bundle).published(record)
 
     async def _draft(
-        self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing, earlier: EarlierWork
+        self,
+        record: ExtractionRecord,
+        facts: Sequence[CodedFact],
+        standing: Standing,
+        earlier: EarlierWork,
+        drafting: Drafting,
     ) -> Draft | None:
         """What is to be written; None where the record says nothing, and then nobody is asked for the patient."""
-        drafting = self._drafting
         if not drafting.says(record, facts, standing):
             return None
         with self.telemetry.station("fhir"):
