@@ -201,7 +201,8 @@ class Pipeline:
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 
-    def record(self, value: bytes) -> ExtractionRecord:
+    @staticmethod
+    def record(value: bytes) -> ExtractionRecord:
         """The extraction record in a Kafka record's value. Raises RecordError."""
         try:
             return ExtractionRecord.model_validate_json(value)
