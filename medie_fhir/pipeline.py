@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -29,7 +29,7 @@ from medie_fhir.errors import (
 )
 from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
-from medie_fhir.grounding import AlignRules, Cues, ground
+from medie_fhir.grounding import AlignRules, Cues, ground, grouped
 from medie_fhir.mapping import Mapping as FhirMapping
 from medie_fhir.mapping import judge, render
 from medie_fhir.model import (
@@ -43,6 +43,7 @@ from medie_fhir.model import (
     NoteText,
     Outcome,
     Produced,
+    RawValue,
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
@@ -184,7 +185,7 @@ class Pipeline:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         reading, produced = await self._read(note)
         with self.telemetry.station("grounding"):
-            facts = ground(reading.values, note, self.rules, self.cues)
+            facts = self._facts(reading.values, note)
         record = _record(document, note, reading, facts, produced)
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
@@ -297,6 +298,18 @@ class Pipeline:
                 raise
             self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         return reading, self._produced(model)
+
+    def _facts(self, values: Sequence[RawValue], note: NoteText) -> tuple[Fact, ...]:
+        """The facts of what was read, each with its tumour where the note has several."""
+        facts, primary = ground(values, note, self.rules, self.cues), self.mapping.file.primary_field
+        if primary is None:
+            return facts
+
+        def meaning(value: str) -> str | None:
+            concept = code(primary, value, self.tables)
+            return None if concept.match == "none" else concept.key
+
+        return grouped(facts, note, field=primary, meaning=meaning)
 
     async def _described(self) -> ModelDescription:
         """Which model it is, asked anew every few minutes: another adapter may be served meanwhile, under our name."""
