@@ -74,6 +74,12 @@ class Drafting:
         coded = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
         return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
 
+    def meaning(self, value: str) -> str | None:
+        """The key of the primary diagnosis that a value means; None where it is not known."""
+        primary = self.mapping.file.primary_field
+        concept = None if primary is None else code(primary, value, self.tables)
+        return None if concept is None or concept.match == "none" else concept.key
+
     def says(self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing) -> bool:
         """Whether there is anything to be said, so that the patient must be known."""
         source, recorded = self.documents.reference(record.document), record.produced.at

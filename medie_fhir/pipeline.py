@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from medie_fhir.coding import Tables, code
+from medie_fhir.coding import Tables
 from medie_fhir.described import NO_MODEL, Described, produced
 from medie_fhir.device_writer import DeviceWriter
 from medie_fhir.document import TextLimits, choose, inline, read_text
@@ -28,7 +28,7 @@ from medie_fhir.errors import (
 )
 from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Reading, Task, read
-from medie_fhir.grounding import AlignRules, Cues, ground
+from medie_fhir.grounding import AlignRules, Cues, ground, grouped
 from medie_fhir.mapping import Mapping as FhirMapping
 from medie_fhir.model import (
     CodedFact,
@@ -41,6 +41,7 @@ from medie_fhir.model import (
     NoteText,
     Outcome,
     Produced,
+    RawValue,
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelServer
@@ -158,7 +159,7 @@ class Pipeline:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         reading, by = await self._read(note)
         with self.telemetry.station("grounding"):
-            facts = ground(reading.values, note, self.rules, self.cues)
+            facts = self._facts(reading.values, note)
         record = _record(document, note, reading, facts, by)
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
@@ -175,7 +176,8 @@ class Pipeline:
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 
-    def record(self, value: bytes) -> ExtractionRecord:
+    @staticmethod
+    def record(value: bytes) -> ExtractionRecord:
         """The extraction record in a Kafka record's value. Raises RecordError."""
         try:
             return ExtractionRecord.model_validate_json(value)
@@ -295,6 +297,12 @@ class Pipeline:
                 raise
             self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         return reading, produced(self.task, model, self.clock.now())
+
+    def _facts(self, values: Sequence[RawValue], note: NoteText) -> tuple[Fact, ...]:
+        """The facts of what was read, each with its tumour where the note has several."""
+        facts, drafting = ground(values, note, self.rules, self.cues), self._drafting
+        primary = drafting.mapping.file.primary_field
+        return facts if primary is None else grouped(facts, note, field=primary, meaning=drafting.meaning)
 
     async def _fetched(self, reference: str) -> bytes:
         """The DocumentReference behind a bare reference: from the source server, or from an allowed host."""

@@ -65,10 +65,10 @@ class Configuration:
         self.task: Task = read_task(settings)
         self.rules = _rules(self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
-        self.tables: Tables = load_tables(
-            settings.terminology or shipped("mappings", "terminology"), settings.site_terminology
-        )
         self.mapping: Mapping = read_mapping(settings, self.task)
+        self.tables: Tables = load_tables(
+            _terminology(settings, self.mapping), settings.site_terminology, fields=self.task.fields
+        )
 
 
 def read_task(settings: Settings) -> Task:
@@ -85,6 +85,15 @@ def read_mapping(settings: Settings, task: Task) -> Mapping:
             [f"{path.name}: task: made for '{mapping.file.task}', and the settings name '{task.name}'"]
         )
     return mapping
+
+
+def _terminology(settings: Settings, mapping: Mapping) -> Path:
+    """The folder of tables: the settings', else the one that the mapping names beside itself, else the shipped one."""
+    if settings.terminology is not None:
+        return settings.terminology
+    if mapping.file.terminology is not None:
+        return _named(settings.mapping, "mappings").parent / mapping.file.terminology
+    return shipped("mappings", "terminology")
 
 
 def _rules(task: Task) -> dict[str, AlignRules]:

@@ -17,24 +17,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from medie_fhir.coding.coder import lacking
 from medie_fhir.coding.tables import Entry, Table, Tables
 from medie_fhir.coding.wording import fold
 from medie_fhir.errors import InvalidTerminology
 from medie_fhir.model import Coding
 
-__all__ = ["COLUMNS", "REQUIRED", "load_tables"]
+__all__ = ["COLUMNS", "load_tables"]
 
 COLUMNS = ("concept", "role", "system", "code", "display", "synonyms", "source")
-REQUIRED = (
-    "biomarker_results",
-    "biomarkers",
-    "cancers",
-    "genes",
-    "metastatic_sites",
-    "responses",
-    "stages",
-    "treatments",
-)
 _NAMING = frozenset({"text", "gene"})
 _WORD_ROLES = frozenset({"kind", "is-a"})
 _ROLES = "body_site broader category code fish gene ihc ingredient laterality m method n observation quantity ratio t"
@@ -65,22 +56,24 @@ class _Row(NamedTuple):
         return [self.display, *synonyms] if self.display and self.role in _NAMING else synonyms
 
 
-def load_tables(folder: Path, site: Path | None = None) -> Tables:
-    """All ``*.csv`` of a folder, and those of the site's own folder, which win.
+def load_tables(folder: Path, site: Path | None = None, *, fields: Iterable[str] = ()) -> Tables:
+    """All ``*.csv`` of a folder, and those of the site's own folder, which win. ``fields``: those that are to be coded.
 
     A site's rows of a concept and role stand in the place of the shipped ones of that concept and role; its wordings
     are added to the concept's, and taken from any other's. Raises InvalidTerminology with every fault, each with its
-    file and line: a required table or column is missing, a role is unknown, a system is no absolute URI, a code has
-    no system or none is given, a row stands twice, two rows contradict each other, a wording names two concepts,
-    ``is-a`` leads nowhere.
+    file and line: a table that a field needs or a column is missing, a role is unknown, a system is no absolute URI, a
+    code has no system or none is given, a row stands twice, two rows contradict each other, a wording names two
+    concepts, ``is-a`` leads nowhere.
     """
     faults: list[str] = []
     digest = hashlib.sha256()
     rows: dict[str, list[_Row]] = defaultdict(list)
     paths = sorted(folder.glob("*.csv"))
-    missing = sorted(set(REQUIRED) - {path.stem for path in paths})
-    faults += [f"{folder}: {', '.join(f'{name}.csv' for name in missing)} missing"] if missing else []
     own_paths = sorted(site.glob("*.csv")) if site else []
+    if missing := sorted(lacking(fields, (path.stem for path in (*paths, *own_paths)))):
+        faults.append(f"{folder}: {', '.join(f'{name}.csv' for name in missing)} missing")
+    elif not paths:
+        faults.append(f"{folder}: no *.csv here")
     if site is not None and not own_paths:
         faults.append(f"{site}: no *.csv here")
     for path in (*paths, *own_paths):

@@ -23,7 +23,7 @@ READER = "model"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model read in a note. ``triaged`` where no piece showed a malignancy and the model was not asked."""
+    """What the model read in a note. ``triaged`` where no piece showed a sign of the task's."""
 
     values: tuple[RawValue, ...] = ()
     usage: Usage = field(default_factory=Usage)

@@ -128,7 +128,7 @@ class Task(_Frozen):
         return frozenset(word.casefold() for word in self.empty)
 
     @cached_property
-    def malignancy(self) -> re.Pattern[str]:
+    def sign(self) -> re.Pattern[str]:
         """All of ``triage`` in one pattern."""
         return re.compile(r"\b(?:" + "|".join(f"(?:{stem})" for stem in self.triage) + ")", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Triage: whether a text shows any sign of a malignancy, so that the model is asked at all."""
+"""Triage: whether a text shows any sign of what the task asks for, so that the model is asked at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["in_sight"]
 def in_sight(text: str, task: Task) -> bool:
     """Whether one of the task's stems begins a word of the text.
 
-    A text without any is not shown to the model: trained on oncology notes, it would invent a cancer.
+    A text without any is not shown to the model: trained on oncology notes, say, it would invent a cancer.
     """
-    return task.malignancy.search(text) is not None
+    return task.sign.search(text) is not None

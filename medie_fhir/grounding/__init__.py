@@ -4,6 +4,7 @@ from medie_fhir.grounding.align import Aligned, AlignRules, align
 from medie_fhir.grounding.context import assess
 from medie_fhir.grounding.cues import Category, Cue, Cues, Direction, load_cues
 from medie_fhir.grounding.ground import Synonyms, ground
+from medie_fhir.grounding.groups import grouped
 
 __all__ = [
     "AlignRules",
@@ -16,5 +17,6 @@ __all__ = [
     "align",
     "assess",
     "ground",
+    "grouped",
     "load_cues",
 ]

@@ -38,8 +38,8 @@ class MappingFile(Frozen):
 
     In expressions: `%fact` (field, value, evidence, alignment, assertion, experiencer, confidence, readers),
     `%concept` (key, codings by role, attributes, match), `%document`, `%subject`, `%effective` (dateTime to the day at
-    least, or nothing), `%recorded`, `%source` (Reference to the document), `%primary` (Reference to the one cancer of
-    the note, or nothing).
+    least, or nothing), `%recorded`, `%source` (Reference to the document), `%primary` (Reference to the resource of
+    the note's one fact of `primary_field`, or nothing).
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The mapping's name.")
@@ -48,7 +48,15 @@ class MappingFile(Frozen):
     )
     task: str = Field(description="The task whose fields it maps.")
     fhir_version: Literal["4.0.1"] = Field(default="4.0.1", description="The FHIR version of what it makes.")
-    primary_field: str = Field(default="cancer_type", description="The field whose resource `%primary` refers to.")
+    terminology: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="The folder beside this file that holds the tables by which its fields are coded; none: the shipped"
+        " ones. The setting `terminology` goes before.",
+    )
+    primary_field: str | None = Field(
+        default=None, description="The field whose resource `%primary` refers to; none: `%primary` is nothing."
+    )
     reviewed: Literal["keep", "flag", "overwrite"] = Field(
         default="keep",
         description="What becomes of a resource that someone else has changed on the server, where its note is read"

@@ -61,9 +61,9 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
         faults += _broken_templates(file)
     if faults:
         raise InvalidMapping(faults)
-    # What becomes of a person's edits changes nothing that is made of a note: the label, and with it the Provenances'
-    # ids, stays the same.
-    content = file.model_dump(mode="json", exclude={"reviewed"})
+    # What becomes of a person's edits, and where the tables lie, changes nothing that is made of a note: the label, and
+    # with it the Provenances' ids, stays the same.
+    content = file.model_dump(mode="json", exclude={"reviewed", "terminology"})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest())
 
@@ -104,7 +104,7 @@ def _unknown_fields(file: MappingFile, source: Source, fields: frozenset[str]) -
             found.append(source.fault(("templates", index, "field"), f"'{template.field}' {allowed}"))
         elif template.field not in file.policy:
             found.append(source.fault(("templates", index, "field"), f"'{template.field}' has no policy"))
-    if file.primary_field not in fields:
+    if file.primary_field is not None and file.primary_field not in fields:
         found.append(source.fault(("primary_field",), f"'{file.primary_field}' {allowed}"))
     return found
 

@@ -13,7 +13,7 @@ from medie_fhir.mapping.envelope import wrap
 from medie_fhir.mapping.file import MappingFile, Template
 from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderable, to_leaves, untraced
 from medie_fhir.mapping.validity import Validity
-from medie_fhir.model import CodedFact, ExtractionRecord, Json
+from medie_fhir.model import CodedFact, ExtractionRecord, Fact, Json
 
 __all__ = ["Draft", "drafts", "effective", "render", "says_anything"]
 
@@ -67,14 +67,15 @@ def drafts(
     """What the templates make, in their order; ``traced``: with Origins in it. Raises RenderError."""
     written = [f for f in facts if f.written]
     note = _of_the_note(record, source, recorded)
-    primary = _primary(written, mapping, note)
-    note["primary"] = primary if primary and primary["reference"] not in apart else None
+    primaries = _primaries(written, mapping, note)
     parts: dict[str, int] = {}
     for template in mapping.templates:
         for fact in written:
             if fact.fact.field != template.field:
                 continue
-            resource = _one(template, note | _of_the_fact(fact, note), fact, traced=traced)
+            primary = _primary(fact.fact, primaries, mapping)
+            variables = note | _of_the_fact(fact) | {"primary": None if primary in apart else _reference(primary)}
+            resource = _one(template, variables, fact, traced=traced)
             if resource is not None:
                 part = parts[fact.id] = parts.get(fact.id, -1) + 1
                 yield Draft(template, fact, fact.id if part == 0 else f"{fact.id}-{part}", resource)
@@ -86,12 +87,13 @@ def says_anything(
     """Whether ``render`` would make any resource, without making them. Raises RenderError."""
     written = [f for f in facts if f.written]
     note = _of_the_note(record, source, recorded)
-    note["primary"] = _primary(written, mapping, note)
-    return any(
-        template.field == fact.fact.field and _applies(template, note | _of_the_fact(fact, note), fact)
-        for template in mapping.templates
-        for fact in written
-    )
+    primaries = _primaries(written, mapping, note)
+
+    def applies(template: Template, fact: CodedFact) -> bool:
+        primary = _reference(_primary(fact.fact, primaries, mapping))
+        return _applies(template, note | _of_the_fact(fact) | {"primary": primary}, fact)
+
+    return any(t.field == f.fact.field and applies(t, f) for t in mapping.templates for f in written)
 
 
 def effective(record: ExtractionRecord) -> str | None:
@@ -114,21 +116,32 @@ def _of_the_note(record: ExtractionRecord, source: Json, recorded: str) -> Json:
     }
 
 
-def _primary(written: list[CodedFact], mapping: MappingFile, note: Json) -> Json | None:
-    """A Reference to the resource of the note's one cancer; nothing where several, or none, become a resource."""
-    made = {
-        f"{template.resource['resourceType']}/{fact.id}"
+def _primaries(written: Sequence[CodedFact], mapping: MappingFile, note: Json) -> dict[str, int | None]:
+    """The references of the resources that the note's primary diagnoses become, each with its group."""
+    return {
+        f"{template.resource['resourceType']}/{fact.id}": fact.fact.group
         for template in mapping.templates
         for fact in written
         if template.field == fact.fact.field == mapping.primary_field
-        and _applies(template, note | _of_the_fact(fact, note), fact)
+        and _applies(template, note | _of_the_fact(fact), fact)
     }
-    return {"reference": made.pop()} if len(made) == 1 else None
 
 
-def _of_the_fact(fact: CodedFact, note: Json) -> Json:
+def _primary(fact: Fact, primaries: dict[str, int | None], mapping: MappingFile) -> str | None:
+    """Which the one primary diagnosis is, or the one of the fact's group; never one of another group."""
+    if fact.field == mapping.primary_field:
+        return None
+    only = len(primaries) == 1 and fact.group is None
+    of_it = list(primaries) if only else [r for r, group in primaries.items() if group == fact.group is not None]
+    return of_it[0] if len(of_it) == 1 else None
+
+
+def _reference(place: str | None) -> Json | None:
+    return None if place is None else {"reference": place}
+
+
+def _of_the_fact(fact: CodedFact) -> Json:
     concept = fact.concept
-    is_primary = (note["primary"] or {}).get("reference", "").endswith(fact.id)
     return {
         "fact": fact.fact.model_dump(mode="json", exclude_none=True),
         "concept": {
@@ -139,7 +152,6 @@ def _of_the_fact(fact: CodedFact, note: Json) -> Json:
             },
             "attributes": dict(concept.attributes),
         },
-        **({"primary": None} if is_primary else {}),
     }
 
 

@@ -16,7 +16,7 @@ def identify(document: DocumentInfo, judged: Iterable[tuple[Fact, Concept, str |
     """Facts with their ids, in the order given. ``judged``: fact, its concept, and why it may not be written, or None.
 
     Written facts of one field and one concept are joined into the first of them ("brain" and "cerebral"): their
-    evidence in the order of the text, their readers, the best alignment and confidence.
+    evidence in the order of the text, their readers, the best alignment and confidence, the group that both have.
     """
     made: list[CodedFact] = []
     places: dict[str, int] = {}
@@ -40,5 +40,6 @@ def _joined(a: Fact, b: Fact) -> Fact:
             "alignment": min(a.alignment, b.alignment, key=_BEST_FIRST.__getitem__),
             "confidence": max(confidences, default=None),
             "readers": tuple(dict.fromkeys((*a.readers, *b.readers))),
+            "group": a.group if a.group == b.group else None,
         }
     )

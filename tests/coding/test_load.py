@@ -10,18 +10,29 @@ from pathlib import Path
 import pytest
 
 from medie_fhir.coding import Tables, load_tables
-from medie_fhir.coding.load import COLUMNS, REQUIRED
+from medie_fhir.coding.load import COLUMNS
 from medie_fhir.errors import InvalidTerminology
 from medie_fhir.shipped import shipped
 
 HEADER = ",".join(COLUMNS)
+ONCOLOGY = ("biomarker", "cancer_type", "gene_mutation", "metastasis_site", "response", "stage", "treatment")
+TABLES = (
+    "biomarker_results",
+    "biomarkers",
+    "cancers",
+    "genes",
+    "metastatic_sites",
+    "responses",
+    "stages",
+    "treatments",
+)
 SHIPPED = shipped("mappings", "terminology")
 SNOMED = "http://snomed.info/sct"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in REQUIRED:
+    for name in TABLES:
         (tmp_path / f"{name}.csv").write_text(f"{HEADER}\n{name},text,,,{name},,mine\n")
     return tmp_path
 
@@ -42,7 +53,22 @@ def test_a_concept_may_have_no_code(folder: Path) -> None:
 def test_a_missing_table_is_named(folder: Path) -> None:
     (folder / "genes.csv").unlink()
     with pytest.raises(InvalidTerminology, match=r"genes\.csv missing"):
-        load_tables(folder)
+        load_tables(folder, fields=ONCOLOGY)
+
+
+def test_a_table_of_the_fields_own_name_stands_for_those_of_the_grammar(folder: Path) -> None:
+    (folder / "genes.csv").rename(folder / "gene_mutation.csv")
+    assert "genes" not in load_tables(folder, fields=ONCOLOGY).tables
+
+
+def test_another_tasks_fields_need_no_table_of_oncology(tmp_path: Path) -> None:
+    (tmp_path / "rhythm.csv").write_text(f"{HEADER}\nsinus,text,,,sinus rhythm,,mine\n")
+    assert load_tables(tmp_path, fields=("rhythm", "medication")).tables.keys() == {"rhythm"}
+
+
+def test_a_folder_without_any_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidTerminology, match=r"no \*\.csv here"):
+        load_tables(tmp_path, fields=("rhythm",))
 
 
 def test_a_missing_column_is_named_with_its_file(folder: Path) -> None:

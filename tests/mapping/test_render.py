@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from medie_fhir.errors import RenderError
 from medie_fhir.mapping import Mapping, effective, load_mapping, render, says_anything
@@ -73,6 +75,43 @@ def test_with_two_cancers_nothing_is_guessed(rendered: Any, coded: Make) -> None
         coded("stage", "IV", "258228008"),
     )
     assert "focus" not in made[-1]
+
+
+def of_group(fact: CodedFact, group: int | None) -> CodedFact:
+    return replace(fact, fact=fact.fact.model_copy(update={"group": group}))
+
+
+def test_with_two_cancers_a_fact_refers_to_the_one_of_its_group(rendered: Any, coded: Make) -> None:
+    made = rendered(
+        of_group(coded("cancer_type", "lung cancer", "1", id="c1"), 1),
+        of_group(coded("cancer_type", "melanoma", "2", id="c2"), 2),
+        of_group(coded("stage", "IV", "258228008"), 2),
+        of_group(coded("response", "stable disease", "3"), None),
+    )
+    by_field = {m["id"]: m.get("focus") for m in made}
+    assert by_field == {"c1": None, "c2": None, "stage-1": [{"reference": "Condition/c2"}], "response-1": None}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([None, 1, 2, 3]), st.booleans()), max_size=4),
+    st.lists(st.sampled_from([None, 1, 2, 3]), min_size=1, max_size=3),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_reference_leads_out_of_the_bundle_or_to_another_group(
+    rendered: Any, coded: Make, cancers: list[tuple[int | None, bool]], stages: list[int | None]
+) -> None:
+    facts = [
+        replace(of_group(coded("cancer_type", f"cancer {n}", "1", id=f"c{n}"), group), written=written)
+        for n, (group, written) in enumerate(cancers)
+    ]
+    staged = [of_group(coded("stage", "IV", "258228008", id=f"s{n}"), group) for n, group in enumerate(stages)]
+    groups = {f.id: f.fact.group for f in (*facts, *staged)}
+    made = {m["id"]: m for m in rendered(*facts, *staged)}
+    for stage in staged:
+        for focus in made[stage.id].get("focus", []):
+            cancer = focus["reference"].removeprefix("Condition/")
+            assert made[cancer]["resourceType"] == "Condition"
+            assert groups[stage.id] in (None, groups[cancer])
 
 
 def test_a_variant_has_gene_change_and_presence(rendered: Any, coded: Make) -> None:

@@ -158,3 +158,29 @@ async def test_every_station_tells_that_it_works(pipeline: Pipeline, event: Even
     assert read == ["event", "document", "extraction", "grounding"]
     assert written == ["fhir", "coding", "fhir", "mapping", "transaction", "fhir"], "it stands, whose, written"
     assert heard.spent == [(10, 5)]
+
+
+async def test_of_two_tumours_each_has_its_own_stage_and_ids_are_as_they_were(
+    pipeline: Pipeline, twin: FhirTwin, event: Event, model: Any
+) -> None:
+    model.script = {"adenocarcinoma": {"cancer_type": "lung adenocarcinoma; colon adenocarcinoma", "stage": "IV; III"}}
+    text = "ASSESSMENT:\n1. Lung adenocarcinoma, stage IV.\n2. Colon adenocarcinoma, stage III."
+    (note,) = await pipeline.events(event(text))
+    assert isinstance(note, NoteEvent)
+    record = await pipeline.extract(note)
+    assert {f.value: f.group for f in record.facts} == {
+        "lung adenocarcinoma": 1,
+        "colon adenocarcinoma": 2,
+        "IV": 1,
+        "III": 2,
+    }
+    ungrouped = tuple(f.model_copy(update={"group": None}) for f in record.facts)
+    before = pipeline.coded(record.model_copy(update={"facts": ungrouped}))
+    assert [c.id for c in pipeline.coded(record)] == [c.id for c in before]
+    await pipeline.publish(record)
+    cancers = {f"Condition/{c['id']}": c["code"]["text"] for c in twin.current("Condition")}
+    staged = {o["valueCodeableConcept"]["text"]: o["focus"][0]["reference"] for o in twin.current("Observation")}
+    assert {stage: cancers[of] for stage, of in staged.items()} == {
+        "IV": "lung adenocarcinoma",
+        "III": "colon adenocarcinoma",
+    }

@@ -43,3 +43,12 @@ def test_different_meanings_and_fields_stay_apart() -> None:
         DOCUMENT, [(fact("brain", 10), BRAIN, None), (other, BRAIN, None), (fact("liver", 20), Concept("x"), None)]
     )
     assert len({c.id for c in coded}) == 3
+
+
+def test_what_two_tumours_share_belongs_to_neither() -> None:
+    def of(group: int | None, start: int) -> Fact:
+        return fact("brain", start).model_copy(update={"group": group})
+
+    for groups, joined in (((1, 1), 1), ((1, 2), None), ((1, None), None)):
+        (coded,) = identify(DOCUMENT, [(of(groups[0], 10), BRAIN, None), (of(groups[1], 70), BRAIN, None)])
+        assert coded.fact.group == joined
