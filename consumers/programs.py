@@ -15,7 +15,7 @@ from consumers.loop import Loop, LoopOptions
 from consumers.outcomes import Report
 from consumers.publish import PublishWorker
 from consumers.retrying import RetryOptions
-from medie_fhir.errors import BrokerUnavailable, FhirError, ModelError
+from medie_fhir.errors import BrokerUnavailable, FhirError, ModelError, TerminologyError
 from medie_fhir.settings import KafkaSettings, Settings
 from medie_fhir.telemetry import Telemetry
 from medie_fhir.wiring import WatchedPipeline
@@ -72,6 +72,7 @@ def publish_loop(
                 _kafka(broker, kafka.bundles)
                 if kafka.bundles
                 else Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.written.worked),
+                *_terminology(pipeline),
             ),
             telemetry=telemetry,
         )
@@ -117,6 +118,13 @@ async def run_together(loops: Sequence[Loop], stop_all: Callable[[], None], *, u
 def _kafka(broker: Broker, topic: str) -> Dependency:
     """The broker, as something that is written to. Being away is never a record's own fault: nothing is counted."""
     return Dependency("kafka", (BrokerUnavailable,), lambda: asyncio.to_thread(broker.check_topics, [topic]), lambda: 0)
+
+
+def _terminology(pipeline: WatchedPipeline) -> Iterator[Dependency]:
+    """The terminology server, where one is asked; where it isn't required, its errors never come here."""
+    if (asked := pipeline.terminology) is not None:
+        http = asked.http
+        yield Dependency("terminology", (TerminologyError,), http.probe, lambda: http.worked)
 
 
 def _options(settings: Settings) -> LoopOptions:

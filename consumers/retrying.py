@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.dependencies import Dependency
-from medie_fhir.errors import FhirThrottled
+from medie_fhir.errors import FhirThrottled, TerminologyThrottled
 
 __all__ = ["Burst", "RetryOptions", "Tries"]
 
+_THROTTLED: Final = (FhirThrottled, TerminologyThrottled)
 _WINDOW: Final = 100  # records that a burst of dead letters is looked for among
 
 
@@ -65,7 +66,7 @@ class Tries:
         worked = {dependency.name: dependency.worked() for dependency in dependencies}
         at = next((d.name for d in dependencies if isinstance(error, d.errors)), None)
         busy_for_others = at is not None and self.worked is not None and worked[at] > self.worked[at]
-        if at is None or (busy_for_others and not isinstance(error, FhirThrottled)):
+        if at is None or (busy_for_others and not isinstance(error, _THROTTLED)):
             self.own += 1
         self.worked = worked
 
@@ -74,7 +75,7 @@ class Tries:
         wait = min(options.max_s, options.initial_s * 2.0 ** min(self.waits, 30))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the attempts; no secret hangs on it
         self.waits += 1
-        asked = error.retry_after if isinstance(error, FhirThrottled) else None
+        asked = error.retry_after if isinstance(error, _THROTTLED) else None
         return max(wait, min(asked or 0.0, options.longest_retry_after_s))
 
 

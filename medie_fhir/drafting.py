@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from medie_fhir.asking import NO_ANSWERS, Answers, open_questions, with_answer
 from medie_fhir.coding import Tables, code
 from medie_fhir.mapping import Mapping, judge, render, says_anything
 from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
@@ -68,11 +69,19 @@ class Drafting:
     tables: Tables
     documents: SourceDocuments
 
-    def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
-        """The record's facts with their codes and ids, and whether the mapping's policy lets each be written."""
+    def coded(self, record: ExtractionRecord, answers: Answers = NO_ANSWERS) -> tuple[CodedFact, ...]:
+        """The record's facts with their codes and ids, and whether the mapping's policy lets each be written.
+
+        ``answers``: a terminology server's, for the values that the tables don't know.
+        """
         policy = self.mapping.file.policy
-        coded = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        known = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        coded = [(f, with_answer(f, concept, answers)) for f, concept in known]
         return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
+
+    def open_questions(self, facts: Sequence[CodedFact]) -> tuple[tuple[str, str], ...]:
+        """The fields and values that no table knows, and that a code would let be written."""
+        return open_questions(facts, self.mapping.file.policy)
 
     def meaning(self, value: str) -> str | None:
         """The key of the primary diagnosis that a value means; None where it is not known."""

@@ -44,6 +44,11 @@
     │   ├── FhirUnauthorized ........ STOP         401, or no token to be had for our credentials
     │   ├── FhirNotTrusted .......... STOP         TLS: the certificate, its host name, or ours refused
     │   └── FhirUnfit ............... STOP         the server lacks an ability that the settings, or we, ask for
+    ├── TerminologyError
+    │   ├── TerminologyUnavailable .. RETRY        not reachable, timed out, 5xx, or no FHIR answer
+    │   │   └── TerminologyThrottled               429, 503 with Retry-After
+    │   ├── TerminologyRejected ..... DEAD_LETTER  400, 404, 422: the server refuses this question
+    │   └── TerminologyRefused ...... STOP         401, 403, TLS, or it doesn't offer the operation
     ├── BrokerError
     │   ├── BrokerUnavailable ....... RETRY
     │   ├── BrokerRefused ........... STOP         no record can be read or written until a person acts
@@ -116,6 +121,11 @@ __all__ = [
     "SizeMismatch",
     "SubjectAwaited",
     "SubjectMissing",
+    "TerminologyError",
+    "TerminologyRefused",
+    "TerminologyRejected",
+    "TerminologyThrottled",
+    "TerminologyUnavailable",
     "TopicForbidden",
     "TopicMissing",
     "UndecodableText",
@@ -348,6 +358,37 @@ class SubjectAwaited(FhirError):
     """The target server doesn't hold the note's patient yet."""
 
     policy = Policy.RETRY
+
+
+class TerminologyError(MedieError):
+    """The terminology server that is asked for what the tables lack, or its answer."""
+
+
+class TerminologyUnavailable(TerminologyError):
+    """Not reachable, timed out, failing (5xx), or the answer is not what FHIR's operations promise."""
+
+    policy = Policy.RETRY
+
+
+class TerminologyThrottled(TerminologyUnavailable):
+    """Too many requests (429, or 503 with Retry-After). ``retry_after`` in seconds, where the server says so."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TerminologyRejected(TerminologyError):
+    """The server refuses the question (400, 404, 422): a concept map, value set or system that it doesn't hold.
+
+    Where it is every note's, the burst of dead letters stops the consumer.
+    """
+
+
+class TerminologyRefused(TerminologyError):
+    """The server answers, but not to us (401, 403, TLS), or doesn't offer the operation."""
+
+    policy = Policy.STOP
 
 
 class BrokerError(MedieError):

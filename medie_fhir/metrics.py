@@ -163,7 +163,9 @@ METRICS = (*COUNTED, RECORD_SECONDS, STATION_SECONDS, BUILD_INFO, *OF_LOOPS, WAI
 
 OTHER = "other"
 _STAGES = frozenset({"extract", "publish"})
-_STATIONS = frozenset({"event", "document", "extraction", "grounding", "coding", "mapping", "transaction", "fhir"})
+_STATIONS = frozenset(
+    {"event", "document", "extraction", "grounding", "coding", "terminology", "mapping", "transaction", "fhir"}
+)
 _VERDICTS = frozenset({"accepted", "skipped", "retracted", "refused", "dead-letter"})
 _REASONS = frozenset(
     {"image", "unsupported-content-type", "masked", "empty", "no-content"}  # of a note that is skipped

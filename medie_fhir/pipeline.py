@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from medie_fhir.asking import ask
 from medie_fhir.coding import Tables
 from medie_fhir.described import NO_MODEL, Described, produced
 from medie_fhir.device_writer import DeviceWriter
@@ -44,7 +45,7 @@ from medie_fhir.model import (
     RawValue,
     TextInfo,
 )
-from medie_fhir.ports import Clock, FhirServer, ModelServer
+from medie_fhir.ports import Clock, FhirServer, ModelServer, TerminologyServer
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
@@ -91,11 +92,13 @@ class Pipeline:
         clock: Clock,
         options: Options | None = None,
         telemetry: Telemetry | None = None,
+        terminology: TerminologyServer | None = None,
     ) -> None:
         self.task, self.rules, self.cues, self.tables, self.mapping = task, rules, cues, tables, mapping
         self.model, self.source, self.target, self.clock = model, source, target, clock
         self.options = options or Options()
         self.telemetry: Telemetry = telemetry or Silent()
+        self.terminology = terminology
         self._described = Described()
         self._writer = DeviceWriter()
         self._subjects = Subjects(target, clock, self.options.subjects)
@@ -186,7 +189,7 @@ class Pipeline:
             raise RecordError(f"not an extraction record of a known schema: {', '.join(places[:5])}") from None
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
-        """The record's facts with their codes and ids, and whether the mapping's policy lets each be written."""
+        """The record's facts with the codes of the tables, their ids, and whether the policy lets each be written."""
         return self._drafting.coded(record)
 
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
@@ -204,7 +207,8 @@ class Pipeline:
     async def publish(self, record: ExtractionRecord) -> Published:
         """Write a record's resources and take back what no longer holds, in one transaction.
 
-        Raises RenderError, FhirError; FhirConflict where another has written the document since its standing was read.
+        Raises TerminologyError, RenderError, FhirError; FhirConflict where another has written the document since its
+        standing was read.
         """
         drafting = self._drafting
         earlier = EarlierWork(self.target, self.options.documents, drafting.mapping.file.reviewed)
@@ -226,13 +230,23 @@ class Pipeline:
         with self.telemetry.station("mapping"):
             return drafting.rendered(record, facts, recorded)
 
+    async def _coded(self, record: ExtractionRecord, drafting: Drafting) -> tuple[CodedFact, ...]:
+        """The record's facts, coded by the tables; what these don't know, by the terminology server, where one is."""
+        with self.telemetry.station("coding"):
+            facts = drafting.coded(record)
+        if self.terminology is None or not (questions := drafting.open_questions(facts)):
+            return facts
+        with self.telemetry.station("terminology"):
+            answers = await ask(self.terminology, questions)
+        with self.telemetry.station("coding"):
+            return drafting.coded(record, answers) if answers else facts
+
     async def _publish(
         self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork, drafting: Drafting
     ) -> Published:
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
-        with self.telemetry.station("coding"):
-            facts = drafting.coded(record)
+        facts = await self._coded(record, drafting)
         if (draft := await self._draft(record, facts, standing, earlier, drafting)) is None:
             self._unmarked.remember(record)
             return Published("empty")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from medie_fhir.model import Json
+from medie_fhir.model import Concept, Json
 
 __all__ = [
     "Clock",
@@ -17,6 +17,7 @@ __all__ = [
     "ModelDescription",
     "ModelRequest",
     "ModelServer",
+    "TerminologyServer",
     "Token",
 ]
 
@@ -122,5 +123,16 @@ class FhirServer(Protocol):
         """The bytes behind a relative URL (``Binary/123``) or one under an allowed host.
 
         Raises ForbiddenUrl without contacting anyone, ContentForbidden, ContentNotFound, ContentTooLarge, BrokenBase64.
+        """
+        ...
+
+
+class TerminologyServer(Protocol):
+    """What is asked for the values that the tables give no code."""
+
+    async def code(self, field: str, value: str) -> Concept | None:
+        """What ``value`` of ``field`` means; None where the server has no code that says just that, or isn't asked.
+
+        Raises TerminologyUnavailable, TerminologyRejected, TerminologyRefused.
         """
         ...

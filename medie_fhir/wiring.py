@@ -30,6 +30,7 @@ from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.subjects import SubjectOptions
 from medie_fhir.telemetry import Telemetry
+from medie_fhir.terminology_server import AskedTerminology, open_terminology
 from medie_fhir.transaction import SourceDocuments
 
 __all__ = [
@@ -181,7 +182,16 @@ async def open_pipeline(
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source
         model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
-        yield assemble_pipeline(settings, configuration, model=model, source=source, target=target, telemetry=telemetry)
+        terminology = await stack.enter_async_context(open_terminology(settings, configuration.task.fields))
+        yield assemble_pipeline(
+            settings,
+            configuration,
+            model=model,
+            source=source,
+            target=target,
+            telemetry=telemetry,
+            terminology=terminology,
+        )
 
 
 class _NoModel:
@@ -207,6 +217,7 @@ class WatchedPipeline(Pipeline):
     source: WatchedSource
     written: WatchedTarget
     pace: PacedFhir | None
+    terminology: AskedTerminology | None
 
 
 def assemble_pipeline(
@@ -217,6 +228,7 @@ def assemble_pipeline(
     source: FhirServer,
     target: FhirServer,
     telemetry: Telemetry | None = None,
+    terminology: AskedTerminology | None = None,
 ) -> WatchedPipeline:
     """A pipeline over given servers, with the settings' knobs."""
     notes, fhir, asked = settings.notes, settings.fhir, is_asked(settings)
@@ -251,6 +263,7 @@ def assemble_pipeline(
             source=notes.source,
         ),
         telemetry=telemetry,
+        terminology=terminology,
     )
     pipeline.written, pipeline.pace = written, pace
     return pipeline

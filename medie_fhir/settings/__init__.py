@@ -14,6 +14,7 @@ from medie_fhir.settings.loading import load_settings
 from medie_fhir.settings.root import Settings
 from medie_fhir.settings.secrets import secret_variables
 from medie_fhir.settings.sections import HealthSettings, LoopSettings, ModelSettings, NoteSettings, TracingSettings
+from medie_fhir.settings.terminology import TerminologyQuestion, TerminologySettings
 
 __all__ = [
     "FhirAuth",
@@ -26,6 +27,8 @@ __all__ = [
     "ModelSettings",
     "NoteSettings",
     "Settings",
+    "TerminologyQuestion",
+    "TerminologySettings",
     "TracingSettings",
     "load_settings",
     "secret_variables",

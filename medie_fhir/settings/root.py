@@ -12,6 +12,7 @@ from medie_fhir.settings.fhir import FhirSettings
 from medie_fhir.settings.kafka import KafkaSettings
 from medie_fhir.settings.secrets import with_secrets_of_files
 from medie_fhir.settings.sections import HealthSettings, LoopSettings, ModelSettings, NoteSettings, TracingSettings
+from medie_fhir.settings.terminology import TerminologySettings
 
 __all__ = ["Settings"]
 
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     notes: NoteSettings = NoteSettings()
     health: HealthSettings = HealthSettings()
     tracing: TracingSettings = TracingSettings()
+    terminology_server: TerminologySettings = TerminologySettings()
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")

@@ -1,0 +1,137 @@
+"""A FHIR R4 terminology server over HTTP: the port ``TerminologyServer``, with the FHIR client's wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import httpx
+
+from medie_fhir.adapters.fhir_answers import resource_of
+from medie_fhir.adapters.fhir_wire import FHIR_JSON, Ask, FhirWire, Patience
+from medie_fhir.adapters.terminology_answers import PATHS, codings, question
+from medie_fhir.errors import (
+    FhirAnswerInvalid,
+    FhirError,
+    FhirForbidden,
+    FhirNotTrusted,
+    FhirRejected,
+    FhirThrottled,
+    FhirUnauthorized,
+    FhirUnfit,
+    TerminologyError,
+    TerminologyRefused,
+    TerminologyRejected,
+    TerminologyThrottled,
+    TerminologyUnavailable,
+)
+from medie_fhir.model import Concept, Json
+from medie_fhir.settings import TerminologyQuestion
+
+__all__ = ["TerminologyHttp"]
+
+_MOST_BYTES = 1024 * 1024  # an answer is of one code; some servers tell all they know of it
+_REFUSALS = (FhirUnauthorized, FhirForbidden, FhirNotTrusted, FhirUnfit)
+
+
+class TerminologyHttp:
+    """Asks of each value what ``questions`` say of its field, at most ``concurrency`` at once.
+
+    The value goes in the body of a POST, and never in a URL. What may pass by itself is tried again as ``patience``
+    says. ``worked``: how many questions the server has answered.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        questions: Mapping[str, TerminologyQuestion],
+        *,
+        auth: httpx.Auth | None = None,
+        verify: ssl.SSLContext | bool = True,
+        patience: Patience | None = None,
+        concurrency: int = 8,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._questions = dict(questions)
+        self._turns = asyncio.Semaphore(concurrency)
+        self._wire = FhirWire(
+            self._base,
+            headers={},
+            auth=auth,
+            patience=patience or Patience(timeout=10.0, attempts=3),
+            verify=verify,
+            sleep=sleep,
+            tls="terminology_server.tls",
+        )
+        self.worked = 0
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._wire.aclose()
+
+    async def code(self, field: str, value: str) -> Concept | None:
+        """See :class:`~medie_fhir.ports.TerminologyServer`."""
+        asked = self._questions.get(field)
+        parameters = question(asked, value) if asked else None
+        if asked is None or parameters is None:
+            return None
+        async with self._turns:
+            answered = await self._answer(asked, parameters)
+        self.worked += 1
+        found = codings(asked, parameters, answered) if answered is not None else ()
+        if not found:
+            return None
+        canonical = asked.concept_map or asked.value_set or asked.system
+        return Concept(
+            key=f"{found[0].system}|{found[0].code}",
+            codings={asked.role: found},
+            match="synonym" if asked.operation == "translate" else "rule",
+            row=f"{self._base}/{PATHS[asked.operation]} {canonical}",
+        )
+
+    async def probe(self) -> None:
+        """Return if it answers, whatever it can do. Raises TerminologyError."""
+        doing = "asking the terminology server what it can do"
+        try:
+            answer = await self._wire.ask(Ask("GET", f"{self._base}/metadata", doing))
+            resource_of(answer.headers, answer.body, "CapabilityStatement", doing)
+        except FhirError as error:
+            raise _error_of(error) from None
+
+    async def _answer(self, asked: TerminologyQuestion, parameters: Json) -> Json | None:
+        """The operation's Parameters; None where ``$lookup`` finds no such code, which servers say by a 404."""
+        doing = f"asking the terminology server to ${asked.operation}"
+        ask = Ask(
+            "POST",
+            f"{self._base}/{PATHS[asked.operation]}",
+            doing,
+            absent=(HTTPStatus.NOT_FOUND,) if asked.operation == "lookup" else (),
+            headers={"Content-Type": FHIR_JSON},
+            data=json.dumps(parameters, separators=(",", ":")).encode(),
+            limit=_MOST_BYTES,
+            needs=PATHS[asked.operation],
+        )
+        try:
+            answer = await self._wire.ask(ask)
+            return resource_of(answer.headers, answer.body, "Parameters", doing) if answer.ok else None
+        except FhirError as error:
+            raise _error_of(error) from None
+
+
+def _error_of(error: FhirError) -> TerminologyError:
+    """The same trouble, of this server: an outage of it must not be taken for one of the FHIR server."""
+    message = f"{error} (terminology_server.base_url)"
+    match error:
+        case FhirThrottled():
+            return TerminologyThrottled(message, error.retry_after)
+        case FhirRejected():
+            return TerminologyRejected(f"{message}: does it hold what terminology_server.fields name?")
+        case FhirAnswerInvalid() if "doesn't offer" in str(error):
+            return TerminologyRefused(message)
+        case _ if isinstance(error, _REFUSALS):
+            return TerminologyRefused(message)
+    return TerminologyUnavailable(message)
