@@ -31,10 +31,16 @@ def open_questions(facts: Iterable[CodedFact], policy: Mapping[str, FieldPolicy]
 
 
 async def ask(server: TerminologyServer, questions: Iterable[tuple[str, str]]) -> Answers:
-    """What the server says of each, asked at once. Raises TerminologyError."""
+    """What the server says of each, asked at once. Raises TerminologyError, when all have been answered or failed."""
     asked = list(questions)
-    answers = await asyncio.gather(*(server.code(field, value) for field, value in asked))
-    return {question: answer for question, answer in zip(asked, answers, strict=True) if answer is not None}
+    answers = await asyncio.gather(*(server.code(*question) for question in asked), return_exceptions=True)
+    found: dict[tuple[str, str], Concept] = {}
+    for question, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is not None:
+            found[question] = answer
+    return found
 
 
 def with_answer(fact: Fact, concept: Concept, answers: Answers) -> Concept:

@@ -34,6 +34,7 @@ from medie_fhir.settings import TerminologyQuestion
 __all__ = ["TerminologyHttp"]
 
 _MOST_BYTES = 1024 * 1024  # an answer is of one code; some servers tell all they know of it
+_NOT_OFFERED = ("not-supported", "doesn't offer")  # of an OperationOutcome, with HAPI's 400; of 405 and 501
 _REFUSALS = (FhirUnauthorized, FhirForbidden, FhirNotTrusted, FhirUnfit)
 
 
@@ -128,10 +129,10 @@ def _error_of(error: FhirError) -> TerminologyError:
     match error:
         case FhirThrottled():
             return TerminologyThrottled(message, error.retry_after)
+        case FhirRejected() | FhirAnswerInvalid() if any(told in str(error) for told in _NOT_OFFERED):
+            return TerminologyRefused(f"{message}: the server lacks the operation")
         case FhirRejected():
             return TerminologyRejected(f"{message}: does it hold what terminology_server.fields name?")
-        case FhirAnswerInvalid() if "doesn't offer" in str(error):
-            return TerminologyRefused(message)
         case _ if isinstance(error, _REFUSALS):
             return TerminologyRefused(message)
     return TerminologyUnavailable(message)

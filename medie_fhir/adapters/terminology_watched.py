@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from medie_fhir.errors import TerminologyError
+from medie_fhir.errors import TerminologyError, TerminologyRejected
 from medie_fhir.model import Concept
 from medie_fhir.ports import TerminologyServer
 
@@ -23,7 +23,7 @@ class WatchedTerminology:
 
     ``answers`` counts values: ``coded``, ``unknown`` to the server, and ``unanswered``, for it failed.
 
-    Where it is not ``required``, a value that it fails to answer has no code, and nobody is asked for a while after:
+    Where it is not ``required``, a value that it fails to answer has no code, and it is left alone for a while after:
     else each note would wait for a server that is away.
     """
 
@@ -45,9 +45,9 @@ class WatchedTerminology:
             self.answers["unanswered"] += 1
             if self._required:
                 raise
-            if self._now() >= self._rests_until:
-                log.warning("%s: %s: values are written as text meanwhile", type(error).__name__, error)
-            self._rests_until = self._now() + _REST_SECONDS
+            if not isinstance(error, TerminologyRejected):  # of one value, and the next may be fine
+                self._rests_until = self._now() + _REST_SECONDS
+            log.warning("%s: %s: the value is written as text", type(error).__name__, error)
             return None
         self.answers["coded" if concept else "unknown"] += 1
         return concept
