@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from consumers.broker import TopicPartition
 
-__all__ = ["LoopView", "PartitionView", "Waiting"]
+__all__ = ["LoopView", "MappingInUse", "PartitionView", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +61,11 @@ class LoopView:
     rebalances: int
     commits: int
     commit_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingInUse:
+    """Which mapping is used, and why a later edit of its files is not; they hold no patient's data."""
+
+    label: str
+    refused: tuple[str, ...] = ()

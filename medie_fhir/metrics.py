@@ -33,6 +33,9 @@ __all__ = [
     "COUNTED",
     "DEAD_LETTERS",
     "ERRORS",
+    "MAPPING_INFO",
+    "MAPPING_REFUSED",
+    "MAPPING_RELOADS",
     "METRICS",
     "MODEL_TOKENS",
     "OF_LOOPS",
@@ -104,7 +107,12 @@ RESOURCES = _counter(
     "change",
     "Facts' resources at each publishing: `written`, `retracted` (entered in error), `kept` as someone else left them.",
 )
-COUNTED = (OUTCOMES, ERRORS, DEAD_LETTERS, MODEL_TOKENS, RESOURCES)
+MAPPING_RELOADS = _counter(
+    "medie_mapping_reloads_total",
+    "result",
+    "Edits of the mapping or its tables that a running consumer came upon: `loaded`, or `refused` for their faults.",
+)
+COUNTED = (OUTCOMES, ERRORS, DEAD_LETTERS, MODEL_TOKENS, RESOURCES, MAPPING_RELOADS)
 
 RECORD_SECONDS = _histogram(
     "medie_record_seconds",
@@ -119,6 +127,10 @@ STATION_SECONDS = _histogram(
     *(0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
 )
 BUILD_INFO = _gauge("medie_build_info", "version python", "Always 1; the labels say what runs.")
+MAPPING_INFO = _gauge("medie_mapping_info", "label", "Always 1; the mapping in use: name, version and digest.")
+MAPPING_REFUSED = _gauge(
+    "medie_mapping_refused", "", "1 while the mapping's files have faults, and the last good ones are used."
+)
 
 OF_LOOPS = (
     _gauge("medie_loop_running", "stage", "1 while the loop runs, 0 when it has ended."),
@@ -159,7 +171,18 @@ OF_PACE = (
     _gauge("medie_fhir_transactions_waiting", "", "Transactions whose turn has not come."),
     _gauge("medie_fhir_paused_seconds", "", "Until the next transaction may begin, as the server's Retry-After asked."),
 )
-METRICS = (*COUNTED, RECORD_SECONDS, STATION_SECONDS, BUILD_INFO, *OF_LOOPS, WAITING_SECONDS, *OF_PARTITIONS, *OF_PACE)
+METRICS = (
+    *COUNTED,
+    RECORD_SECONDS,
+    STATION_SECONDS,
+    BUILD_INFO,
+    MAPPING_INFO,
+    MAPPING_REFUSED,
+    *OF_LOOPS,
+    WAITING_SECONDS,
+    *OF_PARTITIONS,
+    *OF_PACE,
+)
 
 OTHER = "other"
 _STAGES = frozenset({"extract", "publish"})
@@ -197,6 +220,7 @@ class Metrics(Collector):
         classes = [(each.__name__, each.policy) for each in _classes()]
         self._errors = _BUGS | {name for name, _ in classes}
         self._details = self._errors | _REASONS
+        self._mapping: tuple[str, bool] | None = None
         self._begin_at_zero([name for name, policy in classes if policy in (Policy.DEAD_LETTER, Policy.RETRY)])
         self._records = self._histogram(RECORD_SECONDS, _STAGES)
         self._stations = self._histogram(STATION_SECONDS, _STATIONS)
@@ -242,6 +266,14 @@ class Metrics(Collector):
         """A record's dead letter is acknowledged."""
         self._add(DEAD_LETTERS, _known(stage, _STAGES), _known(error_class, self._errors))
 
+    def mapping(self, label: str, *, refused: bool) -> None:
+        """Which mapping is in use, and whether an edit of it was refused and stands."""
+        self._mapping = label, refused
+
+    def mapping_reload(self, *, loaded: bool) -> None:
+        """An edit of the mapping was taken, or refused."""
+        self._add(MAPPING_RELOADS, "loaded" if loaded else "refused")
+
     def counted(self, metric: Metric) -> dict[tuple[str, ...], int]:
         """What was counted so far, by the values of the metric's labels; without those that are 0."""
         with self._lock:
@@ -259,6 +291,12 @@ class Metrics(Collector):
         build = BUILD_INFO.family()
         build.add_metric((__version__, platform.python_version()), 1)
         yield build
+        if self._mapping is not None:
+            label, refused = self._mapping
+            info, gauge = MAPPING_INFO.family(), MAPPING_REFUSED.family()
+            info.add_metric((label,), 1)
+            gauge.add_metric((), refused)
+            yield from (info, gauge)
 
     def _add(self, metric: Metric, *values: str, by: int = 1) -> None:
         with self._lock:
@@ -268,6 +306,7 @@ class Metrics(Collector):
         """A series that begins at 1 has not increased, and no alert would see the first dead letter of a class."""
         self._counts[DEAD_LETTERS].update({(stage, name): 0 for stage in _STAGES for name in (*fatal, OTHER)})
         self._counts[MODEL_TOKENS].update({("prompt",): 0, ("completion",): 0})
+        self._counts[MAPPING_RELOADS].update({("loaded",): 0, ("refused",): 0})
         self._counts[RESOURCES].update({("written",): 0, ("retracted",): 0, ("kept",): 0})
 
     def _histogram(self, metric: Metric, words: frozenset[str]) -> dict[str, Histogram]:

@@ -38,10 +38,13 @@ __all__ = [
     "SystemClock",
     "WatchedPipeline",
     "assemble_pipeline",
+    "mapping_path",
     "open_model",
     "open_pipeline",
     "read_mapping",
+    "read_tables",
     "read_task",
+    "terminology_of",
 ]
 
 
@@ -67,9 +70,7 @@ class Configuration:
         self.rules = _rules(self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
         self.mapping: Mapping = read_mapping(settings, self.task)
-        self.tables: Tables = load_tables(
-            _terminology(settings, self.mapping), settings.site_terminology, fields=self.task.fields
-        )
+        self.tables: Tables = read_tables(settings, self.task, self.mapping)
 
 
 def read_task(settings: Settings) -> Task:
@@ -79,7 +80,7 @@ def read_task(settings: Settings) -> Task:
 
 def read_mapping(settings: Settings, task: Task) -> Mapping:
     """The mapping that the settings name, as its file is now. Raises InvalidMapping, SettingsError."""
-    path = _named(settings.mapping, "mappings")
+    path = mapping_path(settings)
     mapping = load_mapping(_read(path), path.name, task.fields)
     if mapping.file.task != task.name:
         raise InvalidMapping(
@@ -88,12 +89,22 @@ def read_mapping(settings: Settings, task: Task) -> Mapping:
     return mapping
 
 
-def _terminology(settings: Settings, mapping: Mapping) -> Path:
+def read_tables(settings: Settings, task: Task, mapping: Mapping) -> Tables:
+    """The terminology tables that settings and mapping name, as their files are now. Raises InvalidTerminology."""
+    return load_tables(terminology_of(settings, mapping), settings.site_terminology, fields=task.fields)
+
+
+def mapping_path(settings: Settings) -> Path:
+    """Where the mapping's file is."""
+    return _named(settings.mapping, "mappings")
+
+
+def terminology_of(settings: Settings, mapping: Mapping) -> Path:
     """The folder of tables: the settings', else the one that the mapping names beside itself, else the shipped one."""
     if settings.terminology is not None:
         return settings.terminology
     if mapping.file.terminology is not None:
-        return _named(settings.mapping, "mappings").parent / mapping.file.terminology
+        return mapping_path(settings).parent / mapping.file.terminology
     return shipped("mappings", "terminology")
 
 

@@ -20,6 +20,7 @@ from medie_fhir.errors import MedieError, Policy
 from medie_fhir.metrics import (
     DEAD_LETTERS,
     ERRORS,
+    MAPPING_RELOADS,
     METRICS,
     MODEL_TOKENS,
     OTHER,
@@ -92,6 +93,19 @@ def test_resources_are_counted_by_what_became_of_them_from_zero_on() -> None:
     metrics.resources(written=4, retracted=1, kept=0)
     metrics.resources(written=0, retracted=0, kept=2)
     assert metrics.counted(RESOURCES) == {("written",): 4, ("retracted",): 1, ("kept",): 2}
+
+
+def test_one_mapping_is_in_use_and_a_refused_edit_of_it_shows_until_a_good_one() -> None:
+    metrics = Metrics()
+    assert not [name for name, _ in samples(metrics) if name in ("medie_mapping_info", "medie_mapping_refused")]
+    metrics.mapping("a@1.0.0#1", refused=True)
+    assert samples(metrics)["medie_mapping_refused", ()] == 1
+    metrics.mapping("a@1.0.1#2", refused=False)
+    assert samples(metrics)["medie_mapping_refused", ()] == 0
+    assert [labels for name, labels in samples(metrics) if name == "medie_mapping_info"] == [(("label", "a@1.0.1#2"),)]
+    metrics.mapping_reload(loaded=True)
+    assert metrics.counted(MAPPING_RELOADS) == {("loaded",): 1}
+    assert samples(metrics)["medie_mapping_reloads_total", (("result", "refused"),)] == 0
 
 
 def test_the_first_dead_letter_of_a_class_is_an_increase() -> None:

@@ -19,6 +19,7 @@ from consumers.kafka_broker import KafkaBroker
 from consumers.loop import Loop
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
+from consumers.reloading import reloading
 from medie_fhir.adapters.otel import open_tracing
 from medie_fhir.fhir_servers import check_settings
 from medie_fhir.metrics import Metrics
@@ -83,7 +84,10 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         def pace() -> Pace | None:
             return Pace.of(paced, settings.fhir.concurrency) if paced else None
 
-        health = stack.enter_context(HealthServer(settings.health, loops, metrics, pace=pace, until_end=until_end))
+        edits = await stack.enter_async_context(reloading(settings, pipeline, metrics))
+        health = stack.enter_context(
+            HealthServer(settings.health, loops, metrics, pace=pace, mapping=lambda: edits.in_use, until_end=until_end)
+        )
 
         def stop_all() -> None:
             health.stopping()

@@ -27,7 +27,7 @@ from consumers.health.collector import LoopCollector
 from consumers.health.pace import Pace
 from consumers.health.pages import JSON, Answer, PageServer
 from consumers.health.status import finite, status_of
-from consumers.monitor import LoopView
+from consumers.monitor import LoopView, MappingInUse
 from medie_fhir.errors import SettingsError
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import HealthSettings
@@ -49,7 +49,7 @@ class Viewed(Protocol):
 class HealthServer:
     """Serves from ``with`` to its end; with ``health.port`` none it serves nothing. Raises SettingsError.
 
-    ``pace``: at which the FHIR server is written to, where one is.
+    ``pace``: at which the FHIR server is written to, where one is. ``mapping``: which one is in use, where it is known.
     ``until_end``: a loop that has ended has done its part, while another goes on.
     ``port`` and ``url`` are where it listens, and None while it doesn't.
     """
@@ -61,6 +61,7 @@ class HealthServer:
         metrics: Metrics,
         *,
         pace: Callable[[], Pace | None] = lambda: None,
+        mapping: Callable[[], MappingInUse | None] = lambda: None,
         until_end: bool = False,
     ) -> None:
         self._settings = settings
@@ -68,6 +69,7 @@ class HealthServer:
         self._loops = tuple(loops)
         self._metrics = metrics
         self._pace = pace
+        self._mapping = mapping
         self._collector = LoopCollector(self._views, pace)
         self._stopping = False
         self._server: PageServer | None = None
@@ -133,7 +135,9 @@ class HealthServer:
         waiting = [(view.stage, outage) for view in views for outage in view.waiting]
         why += [f"{stage}: {outage.dependency} is away for {outage.seconds:.0f} s" for stage, outage in waiting]
         away = [{"stage": stage, **dataclasses.asdict(outage)} for stage, outage in waiting]
-        return _verdict(not why, waiting=away, why=why)
+        used = self._mapping()
+        more = {} if used is None else {"mapping": dataclasses.asdict(used)}
+        return _verdict(not why, waiting=away, why=why, **more)
 
     def _exposed(self, accepted: str) -> Answer:
         # Only the kind: the client library raises on an odd version, and repeats what it was sent.

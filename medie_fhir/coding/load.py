@@ -23,7 +23,7 @@ from medie_fhir.coding.wording import fold
 from medie_fhir.errors import InvalidTerminology
 from medie_fhir.model import Coding
 
-__all__ = ["COLUMNS", "load_tables"]
+__all__ = ["COLUMNS", "digest_of", "load_tables"]
 
 COLUMNS = ("concept", "role", "system", "code", "display", "synonyms", "source")
 _NAMING = frozenset({"text", "gene"})
@@ -79,7 +79,7 @@ def load_tables(folder: Path, site: Path | None = None, *, fields: Iterable[str]
     for path in (*paths, *own_paths):
         content = path.read_bytes()
         own = path.parent == site
-        digest.update(f"{'site/' if own else ''}{path.name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        digest.update(_named(path, content, own=own))
         found = list(_rows(path, content, faults, own=own))
         faults += _contradictions(found)
         rows[path.stem] = _overlaid(rows[path.stem], found) if own else found
@@ -87,6 +87,19 @@ def load_tables(folder: Path, site: Path | None = None, *, fields: Iterable[str]
     if faults:
         raise InvalidTerminology("\n".join(faults))
     return Tables(MappingProxyType(tables), digest.hexdigest())
+
+
+def digest_of(folder: Path, site: Path | None = None) -> str:
+    """The ``digest`` that tables of these folders have, as their files are now. Raises OSError."""
+    digest = hashlib.sha256()
+    for own, paths in ((False, folder.glob("*.csv")), (True, site.glob("*.csv") if site else ())):
+        for path in sorted(paths):
+            digest.update(_named(path, path.read_bytes(), own=own))
+    return digest.hexdigest()
+
+
+def _named(path: Path, content: bytes, *, own: bool) -> bytes:
+    return f"{'site/' if own else ''}{path.name}\0{hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def _rows(path: Path, content: bytes, faults: list[str], *, own: bool) -> Iterator[_Row]:

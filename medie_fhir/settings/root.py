@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     terminology_server: TerminologySettings = TerminologySettings()
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
+    mapping_reload_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="How often a running consumer looks for edits of the mapping and its tables; 0: never.",
+    )
     terminology: Path | None = Field(default=None, description="A folder of terminology tables instead of the shipped.")
     site_terminology: Path | None = Field(
         default=None, description="A folder of the site's own terminology rows, which win (docs/terminology.md)."

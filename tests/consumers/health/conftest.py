@@ -11,7 +11,7 @@ import pytest
 
 from consumers.broker import TopicPartition
 from consumers.health import HealthServer, Pace
-from consumers.monitor import LoopView, PartitionView
+from consumers.monitor import LoopView, MappingInUse, PartitionView
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import HealthSettings
 
@@ -73,9 +73,11 @@ def serve(metrics: Metrics) -> Iterator[Callable[..., HealthServer]]:
     """Start a server over loops that show these views; it ends with the test."""
     with ExitStack() as stack:
 
-        def start(*views: LoopView, pace: Pace | None = None, **settings: Any) -> HealthServer:
+        def start(
+            *views: LoopView, pace: Pace | None = None, mapping: MappingInUse | None = None, **settings: Any
+        ) -> HealthServer:
             wanted = HealthSettings(**{"port": 0} | settings)
             loops = [Shown(each) for each in views]
-            return stack.enter_context(HealthServer(wanted, loops, metrics, pace=lambda: pace))
+            return stack.enter_context(HealthServer(wanted, loops, metrics, pace=lambda: pace, mapping=lambda: mapping))
 
         yield start

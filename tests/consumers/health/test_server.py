@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from consumers.health import HealthServer, Status, Viewed
-from consumers.monitor import LoopView, Waiting
+from consumers.monitor import LoopView, MappingInUse, Waiting
 from medie_fhir.errors import Policy, SettingsError
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import HealthSettings
@@ -72,6 +72,13 @@ def test_a_loop_that_has_not_polled_yet_is_alive_and_not_ready(serve: Serve, vie
     assert get(server, "/livez").json()["loops"][0]["polled_s"] is None
     assert get(server, "/livez").status_code == 200
     assert get(server, "/readyz").json()["why"] == ["extract: it has not polled yet"]
+
+
+def test_a_refused_edit_of_the_mapping_is_told_with_its_faults_and_it_stays_ready(serve: Serve, view: LoopView) -> None:
+    used = MappingInUse("default@1.0.0#0123456789abcdef", ("mine.yaml:16:9: colour: no such key",))
+    ready = get(serve(view, mapping=used), "/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["mapping"] == {"label": used.label, "refused": ["mine.yaml:16:9: colour: no such key"]}
 
 
 def test_an_outage_makes_it_not_ready_and_names_the_dependency_and_for_how_long(serve: Serve, view: LoopView) -> None:
