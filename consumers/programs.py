@@ -20,7 +20,15 @@ from medie_fhir.settings import KafkaSettings, Settings
 from medie_fhir.telemetry import Telemetry
 from medie_fhir.wiring import WatchedPipeline
 
-__all__ = ["bundle_topic", "extract_loop", "publish_loop", "run_together", "topics_of"]
+__all__ = [
+    "bundle_topic",
+    "extract_loop",
+    "publish_dependencies",
+    "publish_loop",
+    "retry_options",
+    "run_together",
+    "topics_of",
+]
 
 _MIB = 1024 * 1024
 _OF_THE_SESSION = 0.9  # a freeze as long as the session begins with the last poll before it
@@ -68,18 +76,30 @@ def publish_loop(
             dead_letters=DeadLetters(producer, kafka.dead_letters),
             report=report,
             options=_options(settings),
-            dependencies=(
-                _kafka(broker, kafka.bundles)
-                if kafka.bundles
-                else Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.written.worked),
-                *_terminology(pipeline),
-            ),
+            dependencies=publish_dependencies(settings, broker, pipeline),
             telemetry=telemetry,
         )
         pipeline.written.guard = loop.check_presence
         yield loop
     finally:
         producer.close()
+
+
+def publish_dependencies(settings: Settings, broker: Broker, pipeline: WatchedPipeline) -> tuple[Dependency, ...]:
+    """What publishing needs: the FHIR server or the topic in its place, and a terminology server where one is asked."""
+    written = Dependency("fhir", (FhirError,), pipeline.target.capabilities, lambda: pipeline.written.worked)
+    bundles = settings.kafka.bundles
+    return (_kafka(broker, bundles) if bundles else written, *_terminology(pipeline))
+
+
+def retry_options(settings: Settings) -> RetryOptions:
+    """When a record is tried again, and when it is at fault itself."""
+    loop = settings.loop
+    return RetryOptions(
+        outage_after=loop.outage_after_attempts,
+        max_attempts=loop.max_attempts,
+        dead_letter_burst=loop.dead_letter_burst,
+    )
 
 
 def bundle_topic(settings: Settings, producer: Producer) -> BundleTopic | None:
@@ -135,9 +155,5 @@ def _options(settings: Settings) -> LoopOptions:
         commit_interval_s=loop.commit_interval_seconds,
         drain_s=loop.drain_seconds,
         absent_after_s=_OF_THE_SESSION * settings.kafka.session_timeout_seconds,
-        retry=RetryOptions(
-            outage_after=loop.outage_after_attempts,
-            max_attempts=loop.max_attempts,
-            dead_letter_burst=loop.dead_letter_burst,
-        ),
+        retry=retry_options(settings),
     )

@@ -12,10 +12,13 @@ from medie_fhir.mapping import Mapping, judge, render, says_anything
 from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction import (
     FACTS,
+    Change,
     SourceDocuments,
     Standing,
     Work,
     assemble,
+    changes,
+    changes_nothing,
     count_in_error,
     identify,
     is_in_error,
@@ -32,13 +35,14 @@ class Published:
     """What publishing a record came to.
 
     ``resources``: how many hold now because of it; ``retracted``: no longer do; ``kept``: stay as someone else has left
-    them.
+    them; ``changes``: what became of each. ``unchanged``: all of it stood so already, and nothing was sent.
     """
 
-    outcome: Literal["written", "retracted", "stale", "empty"]
+    outcome: Literal["written", "retracted", "stale", "empty", "unchanged"]
     resources: int = 0
     retracted: int = 0
     kept: int = 0
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,18 @@ class Draft:
         kept = {place(r) for r in self.standing.resources if not is_in_error(r)} - written
         new = [r for r in self.resources if place(r) in written]
         outcome: Literal["written", "retracted"] = "retracted" if record.outcome is Outcome.RETRACTED else "written"
-        return Published(outcome, len(new), count_in_error(self.bundle, self.standing), len(kept))
+        gone = count_in_error(self.bundle, self.standing)
+        return Published(outcome, len(new), gone, len(kept), self.changes)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What becomes of each fact's resource."""
+        return changes(self.bundle, self.resources, self.standing)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all of it stands so already."""
+        return changes_nothing(self.bundle, self.changes, self.standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +91,17 @@ class Drafting:
         """
         policy = self.mapping.file.policy
         known = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
-        coded = [(f, with_answer(f, concept, answers)) for f, concept in known]
+        coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
         return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
 
     def open_questions(self, facts: Sequence[CodedFact]) -> tuple[tuple[str, str], ...]:
         """The fields and values that no table knows, and that a code would let be written."""
         return open_questions(facts, self.mapping.file.policy)
+
+    def field_of(self, record: ExtractionRecord) -> dict[str, str]:
+        """The field of each of the record's facts, by the id of its resources; of those that are not mapped, too."""
+        coded = [(f, code(f.field, f.value, self.tables), "") for f in record.facts]
+        return {fact.id: fact.fact.field for fact in identify(record.document, coded)}
 
     def meaning(self, value: str) -> str | None:
         """The key of the primary diagnosis that a value means; None where it is not known."""

@@ -194,7 +194,7 @@ _REASONS = frozenset(
     {"image", "unsupported-content-type", "masked", "empty", "no-content"}  # of a note that is skipped
     | {"entered-in-error", "superseded", "replaced", "deleted"}  # of a document that no longer holds
     | {"extracted", "triaged", "retracted"}  # of an extraction
-    | {"written", "stale", "empty"}  # of what was published
+    | {"written", "stale", "empty", "unchanged"}  # of what was published
 )
 _BUGS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)

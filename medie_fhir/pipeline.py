@@ -55,6 +55,7 @@ from medie_fhir.transaction import (
     device,
     guarded,
     keyless,
+    mappings_of,
     transaction,
     without,
 )
@@ -204,9 +205,10 @@ class Pipeline:
             return None
         return bundle | {"entry": transaction([device(record.produced)])["entry"] + bundle["entry"]}
 
-    async def publish(self, record: ExtractionRecord) -> Published:
+    async def publish(self, record: ExtractionRecord, *, only_changes: bool = False) -> Published:
         """Write a record's resources and take back what no longer holds, in one transaction.
 
+        ``only_changes``: nothing is sent where all of it stands so already, and only the mapping's version is another.
         Raises TerminologyError, RenderError, FhirError; FhirConflict where another has written the document since its
         standing was read.
         """
@@ -216,13 +218,21 @@ class Pipeline:
             record = await earlier.by_id(record)
             standing = await earlier.standing(record.document)
         try:
-            return await self._publish(record, standing, earlier, drafting)
+            return await self._publish(record, standing, earlier, drafting, only_changes=only_changes)
         except FhirConflict:
             with self.telemetry.station("fhir"):
                 without_copy = await earlier.after_conflict(record.document, standing)
             if without_copy is None:
                 raise
-        return await self._publish(record, without_copy, earlier, drafting)
+        return await self._publish(record, without_copy, earlier, drafting, only_changes=only_changes)
+
+    def fields_of(self, record: ExtractionRecord) -> dict[str, str]:
+        """The field of each of the record's facts, by the id that its resources have, or begin with."""
+        return self._drafting.field_of(record)
+
+    async def made_by(self, document: DocumentInfo) -> frozenset[str]:
+        """The labels of the mappings that the server's Provenances of a document name. Raises FhirError."""
+        return mappings_of(await self.target.search("Provenance", self.options.documents.work(document)))
 
     def _resources(self, record: ExtractionRecord, recorded: str, drafting: Drafting) -> list[Json]:
         with self.telemetry.station("coding"):
@@ -242,7 +252,13 @@ class Pipeline:
             return drafting.coded(record, answers) if answers else facts
 
     async def _publish(
-        self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork, drafting: Drafting
+        self,
+        record: ExtractionRecord,
+        standing: Standing,
+        earlier: EarlierWork,
+        drafting: Drafting,
+        *,
+        only_changes: bool,
     ) -> Published:
         if standing.outdates(record) or self._unmarked.outdates(record):
             return Published("stale")
@@ -251,10 +267,12 @@ class Pipeline:
             self._unmarked.remember(record)
             return Published("empty")
         with self.telemetry.station("fhir"):
-            bundle = without(draft.bundle, await earlier.tasks_that_stand(draft.bundle))
-            bundle = guarded(bundle, draft.standing) if self.options.guarded else bundle
+            draft = replace(draft, bundle=without(draft.bundle, await earlier.tasks_that_stand(draft.bundle)))
+            if only_changes and draft.changes_nothing:
+                return Published("unchanged", changes=draft.changes)
+            bundle = guarded(draft.bundle, draft.standing) if self.options.guarded else draft.bundle
             await self._writer.write(bundle, record, self.target)
-        return replace(draft, bundle=bundle).published(record)
+        return draft.published(record)
 
     async def _draft(
         self,

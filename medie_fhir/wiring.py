@@ -15,6 +15,7 @@ from medie_fhir.adapters.llama_cpp import LlamaCpp
 from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.adapters.shadowed import Closing
+from medie_fhir.adapters.unwritten import Unwritten
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
@@ -179,6 +180,7 @@ async def open_pipeline(
     *,
     with_model: bool = True,
     with_target: bool = True,
+    dry: bool = False,
     telemetry: Telemetry | None = None,
     topic: Closing | None = None,
     configuration: Configuration | None = None,
@@ -186,12 +188,14 @@ async def open_pipeline(
     """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started.
 
     ``with_target=False``: for extracting alone, what is written to is not opened; a folder is for one process only.
+    ``dry``: what is written to is read alone, and nothing is sent.
     ``topic``: where Bundles go, where the settings name one. ``configuration``: what they name, where it is loaded.
     """
     configuration = configuration or Configuration(settings)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source
+        target = Unwritten(target) if dry else target
         model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
         terminology = await stack.enter_async_context(open_terminology(settings, configuration.task.fields))
         yield assemble_pipeline(

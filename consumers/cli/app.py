@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli import codes, dead_letters, demo, doctor, extract, inspect, mapping, models, run, samples, status
+from consumers.cli import (
+    codes,
+    dead_letters,
+    demo,
+    doctor,
+    extract,
+    inspect,
+    mapping,
+    models,
+    remap,
+    run,
+    samples,
+    status,
+)
 from medie_fhir import __version__
 from medie_fhir.errors import (
     BrokerError,
@@ -52,6 +65,7 @@ app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("samples")(samples.samples)
+app.command("remap")(remap.remap)
 app.add_typer(run.app, name="run")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(models.app, name="models")

@@ -9,10 +9,11 @@ from medie_fhir.transaction.bundle import (
     nothing_to_say,
     transaction,
 )
+from medie_fhir.transaction.change import Change, ChangeKind, changes, changes_nothing
 from medie_fhir.transaction.identity import BASE, FACTS, document_id, patient_id
 from medie_fhir.transaction.known import identifier_token, named_by, token
 from medie_fhir.transaction.meaning import identify
-from medie_fhir.transaction.provenance import device
+from medie_fhir.transaction.provenance import device, mappings_of
 from medie_fhir.transaction.review import tasks, without
 from medie_fhir.transaction.source_document import DocumentMode, SourceDocuments, keyless
 from medie_fhir.transaction.standing import Standing, is_in_error, place, targets, version_of
@@ -22,6 +23,8 @@ from medie_fhir.transaction.whose import strangers
 __all__ = [
     "BASE",
     "FACTS",
+    "Change",
+    "ChangeKind",
     "DocumentMode",
     "Reviewed",
     "SourceDocuments",
@@ -29,6 +32,8 @@ __all__ = [
     "Unmarked",
     "Work",
     "assemble",
+    "changes",
+    "changes_nothing",
     "count_in_error",
     "device",
     "document_id",
@@ -37,6 +42,7 @@ __all__ = [
     "identify",
     "is_in_error",
     "keyless",
+    "mappings_of",
     "named_by",
     "nothing_to_say",
     "patient_id",

@@ -6,17 +6,19 @@ declared; its codes stand in one place here, for they moved between ballots.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from medie_fhir.model import AIAST, ExtractionRecord, Json, Produced
 from medie_fhir.transaction.identity import BASE, device_id
 from medie_fhir.transaction.standing import VERSION_SYSTEM
 
-__all__ = ["Act", "device", "extraction_provenance", "retraction_provenance"]
+__all__ = ["Act", "device", "extraction_provenance", "mappings_of", "retraction_provenance"]
 
 _AI_KINDS = "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS"
 _AI_KIND = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/aitransparency.AIKind"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_MAPPING = "mapping"
 _LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 
 
@@ -60,7 +62,7 @@ class Act:
 def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> Json:
     """The Provenance of what a model read in one version of a document; ``mapping`` is its name, version and digest."""
     produced = record.produced
-    derived = [("task", f"{produced.task}@{produced.task_digest}"), ("mapping", mapping)]
+    derived = [("task", f"{produced.task}@{produced.task_digest}"), (_MAPPING, mapping)]
     made_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
     return {
         **_provenance(act),
@@ -86,6 +88,12 @@ def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> J
             ),
         ],
     }
+
+
+def mappings_of(provenances: Iterable[Json]) -> frozenset[str]:
+    """The mappings (name, version, digest) that Provenances name."""
+    named = [e.get("what", {}).get("identifier", {}) for p in provenances for e in p.get("entity", ())]
+    return frozenset(i["value"] for i in named if i.get("system") == f"{BASE}/{_MAPPING}" and i.get("value"))
 
 
 def retraction_provenance(record: ExtractionRecord, act: Act, why: str) -> Json:

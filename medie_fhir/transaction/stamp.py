@@ -22,7 +22,7 @@ from typing import Any
 from medie_fhir.model import Json
 from medie_fhir.transaction.identity import BASE
 
-__all__ = ["SYSTEM", "is_as_written", "relative", "stamp_of", "stamped", "subject_of"]
+__all__ = ["SYSTEM", "instant", "is_as_written", "relative", "stamp_of", "stamped", "subject_of"]
 
 SYSTEM = f"{BASE}/content"
 _SCHEME = "v1"
@@ -108,9 +108,9 @@ def _canonical(value: Any, *, extensions: bool) -> Any:
             return sorted((item for item in items if item is not None), key=_text) or None
         case float() if value.is_integer():
             return int(value)
-        case str() if _INSTANT.fullmatch(value):
-            return _instant(value)
-    return None if value == "" else value
+        case str():
+            return instant(value) or None
+    return value
 
 
 def _object(value: Json, *, extensions: bool) -> Json:
@@ -131,7 +131,10 @@ def _is_extension(key: str) -> bool:
     return key == "extension" or key.startswith("_")
 
 
-def _instant(text: str) -> str:
+def instant(text: str) -> str:
+    """An instant in UTC, so that all its spellings are one; any other text as it is."""
+    if not _INSTANT.fullmatch(text):
+        return text
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

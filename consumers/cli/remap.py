@@ -1,0 +1,159 @@
+"""``medie-fhir remap``: the current mapping, applied to what was extracted before; no model is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumers.cli.options import Config, err, out, run_async, settings_of
+from consumers.cli.remap_views import Ticker, table
+from consumers.kafka_broker import KafkaBroker
+from consumers.programs import bundle_topic, publish_dependencies, retry_options
+from consumers.records import stored_records
+from consumers.remap import Progress, Remap, RemapOptions, Selection, StateFile, digest_of
+from medie_fhir.errors import SettingsError
+from medie_fhir.fhir_servers import is_asked
+from medie_fhir.settings import Settings
+from medie_fhir.wiring import Configuration, open_pipeline
+
+__all__ = ["remap"]
+
+_SAVE_S = 2.0
+_STOPPED = 130  # as a shell says of what Ctrl-C has ended
+
+Day = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or beyond it; both are included.")
+]
+
+
+def remap(  # noqa: PLR0917 - one parameter an option
+    on: Annotated[str, typer.Option(help="An NDJSON file or folder of records, topic, or topic:NAME.")] = "topic",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write. Without it nothing is sent, and the report is of what would be.")
+    ] = False,
+    mapping: Annotated[str | None, typer.Option(help="A mapping's name or file instead of the settings'.")] = None,
+    patient: Annotated[
+        list[str] | None, typer.Option(help="Only of Patient/ID or SYSTEM|VALUE; may be repeated.")
+    ] = None,
+    document: Annotated[
+        list[str] | None, typer.Option(help="Only DocumentReference/ID or SYSTEM|VALUE; may be repeated.")
+    ] = None,
+    field: Annotated[list[str] | None, typer.Option(help="Only documents with a fact of this field.")] = None,
+    since: Day = None,
+    until: Day = None,
+    made_by: Annotated[
+        str | None, typer.Option(help="Only what this mapping wrote: NAME, NAME@VERSION or its label.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="So many documents a second at most.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="A file that keeps how far it is, to go on after a stop or a kill.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever the state file says.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    config: Config = None,
+) -> None:
+    """Apply the mapping to stored extraction records: what it adds, changes and retracts. Writes only with --write."""
+    settings = settings_of(config)
+    settings = settings.model_copy(update={"mapping": mapping}) if mapping else settings
+    selection = Selection(
+        patients=frozenset(patient or ()),
+        documents=frozenset(document or ()),
+        fields=frozenset(field or ()),
+        since=since and since.date(),
+        until=until and until.date(),
+        made_by=made_by,
+    )
+    options = RemapOptions(
+        at_once=settings.fhir.concurrency, rate=rate, retry=retry_options(settings), selection=selection
+    )
+    code = run_async(_remap(settings, on, options, write=write, state=state, restart=restart, as_json=as_json))
+    raise typer.Exit(code)
+
+
+async def _remap(
+    settings: Settings, on: str, options: RemapOptions, *, write: bool, state: Path | None, restart: bool, as_json: bool
+) -> int:
+    _can_tell(settings)
+    configuration = await asyncio.to_thread(Configuration, settings)
+    label, reviewed = configuration.mapping.label, configuration.mapping.file.reviewed
+    if unknown := options.selection.fields - set(configuration.task.fields):
+        raise SettingsError(
+            f"--field {', '.join(sorted(unknown))}: the task has {', '.join(configuration.task.fields)}"
+        )
+    what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, write)
+    file = StateFile(state, what) if state else None
+    if file and restart:
+        file.remove()
+    progress = file.read() if file else Progress()
+    async with AsyncExitStack() as stack:
+        broker = KafkaBroker.of(settings.kafka)
+        producer = broker.producer()  # connects with its first record, if there is one
+        stack.callback(producer.close)
+        topic = bundle_topic(settings, producer)
+        pipeline = await stack.enter_async_context(
+            open_pipeline(settings, with_model=False, dry=not write, topic=topic, configuration=configuration)
+        )
+        work = Remap(pipeline, options, progress, dependencies=publish_dependencies(settings, broker, pipeline))
+        if progress.position:
+            err.print(f"going on after {progress.report.done:,} documents", highlight=False)
+        began = time.monotonic()
+        await _watched(work, on, settings, file)
+    if file and not work.stopped:
+        file.remove()
+    told = {"mapping": label, "written": write, "stopped": work.stopped, "seconds": round(time.monotonic() - began, 1)}
+    if as_json:
+        out.print_json(json.dumps(told | progress.report.to_json()))
+    else:
+        table(progress.report, label, write=write)
+    if work.stopped:
+        again = "run it again to go on from here" if file else "without --state it begins anew next time"
+        err.print(f"stopped; {again}", highlight=False)
+        return _STOPPED
+    return 1 if progress.report.failed else 0
+
+
+async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | None) -> None:
+    """Run it, with its progress shown and kept, and stopped in good order by the first Ctrl-C or SIGTERM."""
+    loop, saved = asyncio.get_running_loop(), time.monotonic()
+
+    def stop() -> None:
+        work.stop()
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(wanted)  # a second one ends it at once
+
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(wanted, stop)
+    with Ticker(work) as ticker:
+
+        def on_done() -> None:
+            nonlocal saved
+            ticker.done()
+            if file and time.monotonic() - saved >= _SAVE_S:
+                file.write(work.progress)
+                saved = time.monotonic()
+
+        work.on_done = on_done
+        try:
+            await work.run(stored_records(on, settings, start=work.progress.position))
+        finally:
+            for wanted in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(wanted)
+            if file:
+                file.write(work.progress)
+
+
+def _can_tell(settings: Settings) -> None:
+    """Raise SettingsError where nobody knows what stands at the target."""
+    if not is_asked(settings) and settings.fhir.shadow is None:
+        raise SettingsError(
+            "fhir.bundles, kafka.bundles: files and topics can't be asked what stands there; set fhir.shadow, or send"
+            " the records through `medie-fhir run publish` again"
+        )

@@ -1,0 +1,67 @@
+"""How a remap is shown: its progress on stderr while it runs, and its report."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.table import Table
+
+from consumers.cli.options import err, out, progress
+from consumers.remap import Remap, RemapReport
+from consumers.remap.report import CHANGES, OUTCOMES
+
+__all__ = ["Ticker", "line", "table"]
+
+_LINE_S = 10.0
+
+
+class Ticker:
+    """A bar on a terminal; elsewhere a line every ten seconds."""
+
+    def __init__(self, work: Remap) -> None:
+        self._work, self._bar = work, progress()
+        self._task = self._bar.add_task("documents", total=None)
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def done(self) -> None:
+        """One more is done."""
+        work, now = self._work, time.monotonic()
+        self._bar.update(self._task, total=work.total, completed=work.seen)
+        if not err.is_terminal and now - self._told >= _LINE_S:
+            self._told = now
+            err.print(line(work.seen, work.total, now - self._began), highlight=False)
+
+
+def line(seen: int, total: int, seconds: float) -> str:
+    """How far it is, how fast, and how long it will still take."""
+    pace = seen / seconds if seconds else 0.0
+    left = f", {(total - seen) / pace:,.0f} s left" if pace else ""
+    return f"{seen:,} of {total:,} documents, {pace:.1f}/s{left}"
+
+
+def table(report: RemapReport, label: str, *, write: bool) -> None:
+    """The report: the same words for what was written and for what would be."""
+    documents = ", ".join(f"{report.documents[name]:,} {name}" for name in OUTCOMES if report.documents[name])
+    out.print(f"{label}{'' if write else ' (dry run: nothing was written; --write writes it)'}", highlight=False)
+    out.print(f"documents: {report.done:,}{f' ({documents})' if documents else ''}", highlight=False)
+    if report.resources:
+        shown = Table("field", box=None, pad_edge=False)
+        for change in CHANGES:
+            shown.add_column("kept for a person" if change == "kept" else change, justify="right")
+        for field in sorted({field for field, _ in report.resources}):
+            shown.add_row(field, *(f"{report.resources[field, change]:,}" for change in CHANGES))
+        shown.add_row("all", *(f"{sum(n for (_, c), n in report.resources.items() if c == k):,}" for k in CHANGES))
+        out.print(shown)
+    for failed in report.failed:
+        out.print(f"failed: {failed.document}: {failed.error}: {failed.message}", highlight=False, soft_wrap=True)
