@@ -9,7 +9,7 @@ from typing import Final
 
 from medie_fhir.coding import MAX_CHARACTERS
 from medie_fhir.mapping import FieldPolicy, judge
-from medie_fhir.model import CodedFact, Concept, Fact
+from medie_fhir.model import CodedFact, Concept
 from medie_fhir.ports import TerminologyServer
 
 __all__ = ["NO_ANSWERS", "Answers", "ask", "open_questions", "with_answer"]
@@ -43,9 +43,9 @@ async def ask(server: TerminologyServer, questions: Iterable[tuple[str, str]]) -
     return found
 
 
-def with_answer(fact: Fact, concept: Concept, answers: Answers) -> Concept:
-    """A fact's concept: the tables' where they have one, else with the codes of the answer, where there is one."""
-    answer = answers.get((fact.field, fact.value))
+def with_answer(field: str, value: str, concept: Concept, answers: Answers) -> Concept:
+    """A value's concept: the tables' where they have one, else with the codes of the answer, where there is one."""
+    answer = answers.get((field, value))
     if answer is None or concept.match != "none":
         return concept
     codings = {**concept.codings, **answer.codings}

@@ -94,7 +94,7 @@ async def test_one_failure_is_the_failure_of_all():
 
 def test_an_answer_gives_codes_key_and_origin_and_keeps_what_else_is_known():
     concept = Concept("text|x", {"laterality": ANSWER.codings["code"]}, {"kind": "other"})
-    given = with_answer(fact("x"), concept, {("metastasis_site", "x"): ANSWER})
+    given = with_answer("metastasis_site", "x", concept, {("metastasis_site", "x"): ANSWER})
     assert (given.key, given.match, given.row) == ("s|c", "synonym", "server")
     assert given.codings == {**concept.codings, **ANSWER.codings}
     assert given.attributes == {"kind": "other"}
@@ -102,7 +102,7 @@ def test_an_answer_gives_codes_key_and_origin_and_keeps_what_else_is_known():
 
 def test_an_answer_for_another_field_changes_nothing():
     concept = Concept("text|x")
-    assert with_answer(fact("x"), concept, {("cancer_type", "x"): ANSWER}) is concept
+    assert with_answer("metastasis_site", "x", concept, {("cancer_type", "x"): ANSWER}) is concept
 
 
 @given(
@@ -111,5 +111,5 @@ def test_an_answer_for_another_field_changes_nothing():
 )
 def test_a_hit_of_the_tables_always_wins(configuration, value, field):
     concept = code(field, value, configuration.tables)
-    given = with_answer(fact(value, field), concept, {(field, value): ANSWER})
+    given = with_answer(field, value, concept, {(field, value): ANSWER})
     assert given == concept if concept.match != "none" else given.key == ANSWER.key

@@ -15,11 +15,20 @@ from consumers.cli.doctor_write import what_became
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.adapters.out_folder import fit
-from medie_fhir.errors import FhirForbidden, FhirRejected, FhirUnauthorized, MedieError, ModelRefused, Policy
+from medie_fhir.errors import (
+    FhirForbidden,
+    FhirRejected,
+    FhirUnauthorized,
+    MedieError,
+    ModelRefused,
+    Policy,
+    TerminologyRefused,
+)
 from medie_fhir.fhir_servers import is_asked, open_source, open_target, proven, strategy_of
 from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
+from medie_fhir.terminology_server import open_terminology
 from medie_fhir.wiring import Configuration, open_model
 
 __all__ = ["doctor"]
@@ -65,6 +74,7 @@ async def _all(settings: Settings, *, write: bool) -> list[tuple[str, bool, str]
         "fhir server": _fhir,
         **({"fhir write": _write} if write else {}),
         **({"source server": _source} if settings.fhir.source_base_url else {}),
+        **({"terminology server": _terminology} if settings.terminology_server.base_url else {}),
         "model": _model,
         "adapter": _adapter,
     }
@@ -85,8 +95,13 @@ def _hasty(settings: Settings) -> Settings:
     """The same, but asked once and not for long: a server that hangs is told, and not waited for in silence."""
     fhir = {"timeout_seconds": min(settings.fhir.timeout_seconds, _ANSWER_S), "attempts": 1}
     model = {"timeout_seconds": min(settings.model.timeout_seconds, _ANSWER_S)}
+    terminology = {"timeout_seconds": min(settings.terminology_server.timeout_seconds, _ANSWER_S), "attempts": 1}
     return settings.model_copy(
-        update={"fhir": settings.fhir.model_copy(update=fhir), "model": settings.model.model_copy(update=model)}
+        update={
+            "fhir": settings.fhir.model_copy(update=fhir),
+            "model": settings.model.model_copy(update=model),
+            "terminology_server": settings.terminology_server.model_copy(update=terminology),
+        }
     )
 
 
@@ -102,10 +117,16 @@ def _advice(name: str, error: MedieError, settings: Settings) -> str:
         "source server": ("fhir.source_base_url", fhir.source_base_url, "fhir.source_auth", source),
         "model": model,
         "adapter": model,
+        "terminology server": (
+            "terminology_server.base_url",
+            settings.terminology_server.base_url,
+            "terminology_server.auth",
+            "bearer" if settings.terminology_server.token else settings.terminology_server.auth.kind,
+        ),
     }
     setting, url, login, kind = where.get(name, ("", None, "", ""))
     match error:
-        case FhirUnauthorized() | FhirForbidden() if login:
+        case FhirUnauthorized() | FhirForbidden() | TerminologyRefused() if login:
             return f". Our login is what {login} says, now: {kind}"
         case FhirRejected() if url and name != "fhir write":  # the CapabilityStatement is at every FHIR server's base
             return f". Is {setting} right: {url}?"
@@ -172,6 +193,18 @@ async def _source(settings: Settings) -> str:
     async with open_source(settings) as source:
         statement = await source.capabilities()
     return f"{settings.fhir.source_base_url}: FHIR {statement.get('fhirVersion', 'unknown')}; {login}"
+
+
+async def _terminology(settings: Settings) -> str:
+    fields = Configuration(settings).task.fields
+    async with open_terminology(settings, fields) as terminology:
+        assert terminology is not None  # noqa: S101 - it is checked where the settings name it
+        await terminology.http.probe()
+        missing = await terminology.http.missing()
+    asked = settings.terminology_server.fields
+    told = ", ".join(f"{name} by ${question.operation}" for name, question in asked.items())
+    lacks = f"; look whether it holds {', '.join(missing)}: no search finds them" if missing else ""
+    return f"{settings.terminology_server.base_url}: asked for {told}{lacks}"
 
 
 async def _model(settings: Settings) -> str:

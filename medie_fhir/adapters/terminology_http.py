@@ -7,10 +7,12 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import httpx
 
 from medie_fhir.adapters.fhir_answers import resource_of
+from medie_fhir.adapters.fhir_pages import matches
 from medie_fhir.adapters.fhir_wire import FHIR_JSON, Ask, FhirWire, Patience
 from medie_fhir.adapters.terminology_answers import PATHS, codings, question
 from medie_fhir.errors import (
@@ -100,6 +102,29 @@ class TerminologyHttp:
         try:
             answer = await self._wire.ask(Ask("GET", f"{self._base}/metadata", doing))
             resource_of(answer.headers, answer.body, "CapabilityStatement", doing)
+        except FhirError as error:
+            raise _error_of(error) from None
+
+    async def missing(self) -> tuple[str, ...]:
+        """The questions' concept maps and value sets that a search doesn't find.
+
+        Of what isn't there, servers say no more than that it knows no code. Some hold what no search finds, such as
+        the value sets that a system implies. Raises TerminologyError.
+        """
+        named = {("ConceptMap", q.concept_map) for q in self._questions.values() if q.concept_map}
+        named |= {("ValueSet", q.value_set) for q in self._questions.values() if q.value_set}
+        return tuple([canonical for kind, canonical in sorted(named) if not await self._holds(kind, canonical)])
+
+    async def _holds(self, kind: str, canonical: str) -> bool:
+        url, _, version = canonical.partition("|")
+        params = {"url": url, **({"version": version} if version else {}), "_elements": "url"}
+        doing = f"searching {kind} on the terminology server"
+        ask = Ask("GET", f"{self._base}/{kind}?{urlencode(params)}", doing, needs=f"{kind}: search")
+        try:
+            answer = await self._wire.ask(ask)
+            return any(matches(resource_of(answer.headers, answer.body, "Bundle", doing), doing))
+        except (FhirRejected, FhirAnswerInvalid):  # it may offer no such search, and still hold it
+            return False
         except FhirError as error:
             raise _error_of(error) from None
 

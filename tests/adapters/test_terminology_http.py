@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
@@ -193,3 +194,62 @@ async def test_as_many_are_asked_at_once_as_may_be_and_no_more():
         async with client(stub.base_url, concurrency=2) as server:
             await asyncio.gather(*(server.code("cancer_type", f"{SAID} {n}") for n in range(8)))
     assert most == 2
+
+
+CONTENT = [
+    {
+        "resourceType": "CodeSystem",
+        "id": "medie-terms-cs",
+        "url": SITE,
+        "status": "active",
+        "content": "complete",
+        "caseSensitive": True,
+        "concept": [{"code": "BRAF", "display": "B-Raf"}],
+    },
+    {
+        "resourceType": "ValueSet",
+        "id": "medie-terms-vs",
+        "url": SET,
+        "status": "active",
+        "compose": {"include": [{"system": SITE}]},
+    },
+    {
+        "resourceType": "ConceptMap",
+        "id": "medie-terms-cm",
+        "url": MAP,
+        "status": "active",
+        "sourceUri": f"{WORDS}-vs",
+        "targetUri": f"{SNOMED}?fhir_vs",
+        "group": [
+            {
+                "source": WORDS,
+                "target": SNOMED,
+                "element": [
+                    {"code": word, "target": [{"code": code, "display": display, "equivalence": same}]}
+                    for word, (_, code, display, same) in {"ca pulm": LUNG, "chest": (*LUNG[:3], "wider")}.items()
+                ],
+            }
+        ],
+    },
+]
+
+
+@pytest.mark.fhir
+async def test_a_real_server_translates_validates_and_looks_up(fhir_address: str) -> None:
+    async with httpx.AsyncClient(timeout=60) as http:
+        for resource in CONTENT:
+            place = f"{fhir_address}/{resource['resourceType']}/{resource['id']}"
+            (await http.put(place, json=resource)).raise_for_status()
+    async with client(fhir_address, patience=Patience(timeout=60)) as server:
+        await server.probe()
+        assert await server.missing() == ()
+        lung = await server.code("cancer_type", "ca  pulm")
+        assert lung is not None
+        assert (lung.key, lung.match) == (f"{SNOMED}|363358000", "synonym")
+        for field in ("stage", "gene_mutation"):
+            gene = await server.code(field, "BRAF")
+            assert gene is not None
+            assert gene.key == f"{SITE}|BRAF"
+            assert [c.display for codings in gene.codings.values() for c in codings] == ["B-Raf"]
+        assert await server.code("cancer_type", "chest") is None
+        assert [await server.code(field, SAID) for field in QUESTIONS] == [None, None, None]

@@ -59,3 +59,42 @@ def test_an_unknown_field_is_refused_with_those_there_are() -> None:
     done = RUNNER.invoke(app, ["codes", "x", "--field", "colour"])
     assert done.exit_code == 2
     assert "cancer_type" in done.output
+
+
+@pytest.fixture
+def asked(terminology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A terminology server that the settings name; it knows one word."""
+    terminology.words = {"odd thing": [("http://snomed.info/sct", "1", "Odd thing", "equivalent")]}
+    question = {"operation": "translate", "system": "urn:words", "concept_map": "urn:map"}
+    server = {"base_url": terminology.base_url, "attempts": 1, "fields": {"cancer_type": question}}
+    settings = tmp_path / "s.yaml"
+    settings.write_text(json.dumps({"terminology_server": server}))
+    monkeypatch.setenv("MEDIE_CONFIG", str(settings))
+    return terminology
+
+
+def test_what_no_row_knows_is_asked_of_the_terminology_server_on_demand(asked) -> None:
+    command = ["codes", "odd thing", "--field", "cancer_type"]
+    assert RUNNER.invoke(app, command).output == "none: no row and no rule: it stays text\nkey: text|odd thing\n"
+    assert asked.asked == []
+    told = RUNNER.invoke(app, [*command, "--ask"]).output
+    assert told.startswith("synonym: the terminology server says so\n")
+    assert f"server: {asked.base_url}/ConceptMap/$translate urn:map\nkey: http://snomed.info/sct|1\n" in told
+    answer = json.loads(RUNNER.invoke(app, [*command, "--ask", "--json"]).output)
+    assert (answer["match"], answer["place"]) == ("synonym", None)
+    assert answer["codings"]["code"] == [{"system": "http://snomed.info/sct", "code": "1", "display": "Odd thing"}]
+
+
+def test_what_a_row_knows_or_the_server_does_not_is_as_without_it(asked) -> None:
+    known = ["codes", "melanoma", "--field", "cancer_type"]
+    assert RUNNER.invoke(app, [*known, "--ask"]).output == RUNNER.invoke(app, known).output
+    assert asked.asked == []
+    unknown = RUNNER.invoke(app, ["codes", "odder thing", "--field", "cancer_type", "--ask"])
+    assert unknown.output.startswith("none: ")
+    assert asked.values == ["odder thing"]
+
+
+def test_asking_needs_a_server() -> None:
+    done = RUNNER.invoke(app, ["codes", "odd thing", "--field", "cancer_type", "--ask"])
+    assert done.exit_code == 2
+    assert "terminology_server.base_url" in done.output

@@ -297,3 +297,22 @@ def test_a_server_that_writes_provenances_by_itself_is_told_for_all_looks_edited
     with FhirTwin() as twin, FhirTwinServer(twin, fault=searches) as server:
         _, found = doctor(server.base_url, "--write")
     assert "mend: someone writes Provenances of what we write" in found["fhir write"]["found"]
+
+
+def test_the_terminology_server_is_checked_with_what_it_is_to_hold(doctor: Doctor, terminology: Any) -> None:
+    fields = {"stage": {"operation": "translate", "system": "urn:words", "concept_map": "urn:map"}}
+    settings = {"TERMINOLOGY_SERVER__BASE_URL": terminology.base_url, "TERMINOLOGY_SERVER__FIELDS": json.dumps(fields)}
+    _, found = doctor("http://127.0.0.1:1/fhir", **settings)
+    line = found["terminology server"]
+    assert line["ok"]
+    assert line["found"] == (
+        f"{terminology.base_url}: asked for stage by $translate; look whether it holds urn:map: no search finds them"
+    )
+    terminology.away = Answer(401, {"content-type": "application/fhir+json"}, b"{}")
+    _, found = doctor("http://127.0.0.1:1/fhir", TERMINOLOGY_SERVER__TOKEN=SECRET, **settings)
+    assert not found["terminology server"]["ok"]
+    assert found["terminology server"]["found"].endswith("Our login is what terminology_server.auth says, now: bearer")
+
+
+def test_without_a_terminology_server_there_is_no_line_of_it(doctor: Doctor) -> None:
+    assert "terminology server" not in doctor("http://127.0.0.1:1/fhir")[1]

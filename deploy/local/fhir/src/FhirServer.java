@@ -16,6 +16,7 @@ import ca.uhn.fhir.jpa.model.config.SubscriptionSettings;
 import ca.uhn.fhir.jpa.model.dialect.HapiFhirH2Dialect;
 import ca.uhn.fhir.jpa.provider.IJpaSystemProvider;
 import ca.uhn.fhir.jpa.provider.JpaCapabilityStatementProvider;
+import ca.uhn.fhir.jpa.provider.ValueSetOperationProvider;
 import ca.uhn.fhir.jpa.search.DatabaseBackedPagingProvider;
 import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
 import ca.uhn.fhir.jpa.subscription.match.config.SubscriptionProcessorConfig;
@@ -80,6 +81,7 @@ public class FhirServer {
         var server = new RestfulServer(beans.getBean(FhirContext.class));
         server.registerProviders(beans.getBean(ResourceProviderFactory.class).createProviders());
         server.registerProvider(beans.getBean(IJpaSystemProvider.class));
+        server.registerProvider(beans.getBean(ValueSetOperationProvider.class)); // $validate-code, $expand
         server.setPagingProvider(beans.getBean(DatabaseBackedPagingProvider.class));
         server.registerInterceptor(new UserRequestRetryVersionConflictsInterceptor());
         server.setServerConformanceProvider(new JpaCapabilityStatementProvider(
