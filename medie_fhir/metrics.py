@@ -46,6 +46,7 @@ __all__ = [
     "RECORD_SECONDS",
     "RESOURCES",
     "STATION_SECONDS",
+    "TERMINOLOGY_VALUES",
     "WAITING_SECONDS",
     "Kind",
     "Metric",
@@ -171,6 +172,11 @@ OF_PACE = (
     _gauge("medie_fhir_transactions_waiting", "", "Transactions whose turn has not come."),
     _gauge("medie_fhir_paused_seconds", "", "Until the next transaction may begin, as the server's Retry-After asked."),
 )
+TERMINOLOGY_VALUES = _counter(
+    "medie_terminology_values_total",
+    "answer",
+    "Values that no table knows, by the terminology server's answer: `coded`, `unknown`; `unanswered`: it failed.",
+)
 METRICS = (
     *COUNTED,
     RECORD_SECONDS,
@@ -182,6 +188,7 @@ METRICS = (
     WAITING_SECONDS,
     *OF_PARTITIONS,
     *OF_PACE,
+    TERMINOLOGY_VALUES,
 )
 
 OTHER = "other"
@@ -220,6 +227,7 @@ class Metrics(Collector):
         classes = [(each.__name__, each.policy) for each in _classes()]
         self._errors = _BUGS | {name for name, _ in classes}
         self._details = self._errors | _REASONS
+        self._answers: Mapping[str, int] | None = None
         self._mapping: tuple[str, bool] | None = None
         self._begin_at_zero([name for name, policy in classes if policy in (Policy.DEAD_LETTER, Policy.RETRY)])
         self._records = self._histogram(RECORD_SECONDS, _STAGES)
@@ -266,6 +274,10 @@ class Metrics(Collector):
         """A record's dead letter is acknowledged."""
         self._add(DEAD_LETTERS, _known(stage, _STAGES), _known(error_class, self._errors))
 
+    def terminology(self, answers: Mapping[str, int]) -> None:
+        """What the terminology server has answered: counts that grow elsewhere, and are looked at when someone asks."""
+        self._answers = answers
+
     def mapping(self, label: str, *, refused: bool) -> None:
         """Which mapping is in use, and whether an edit of it was refused and stands."""
         self._mapping = label, refused
@@ -291,6 +303,11 @@ class Metrics(Collector):
         build = BUILD_INFO.family()
         build.add_metric((__version__, platform.python_version()), 1)
         yield build
+        if self._answers is not None:
+            family = TERMINOLOGY_VALUES.family()
+            for answer, count in self._answers.items():
+                family.add_metric((answer,), count)
+            yield family
         if self._mapping is not None:
             label, refused = self._mapping
             info, gauge = MAPPING_INFO.family(), MAPPING_REFUSED.family()

@@ -26,6 +26,7 @@ from medie_fhir.metrics import (
     OTHER,
     OUTCOMES,
     RESOURCES,
+    TERMINOLOGY_VALUES,
     Kind,
     Metrics,
 )
@@ -205,3 +206,13 @@ def test_every_alert_says_what_happened_and_what_to_do() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}  # type: ignore[index]
         assert set(rule["annotations"]) == {"summary", "description"}
+
+
+def test_what_the_terminology_server_answers_is_as_it_is_at_the_scrape() -> None:
+    metrics, answers = Metrics(), {"coded": 0, "unknown": 0, "unanswered": 0}
+    name = TERMINOLOGY_VALUES.name
+    assert (name, (("answer", "coded"),)) not in samples(metrics)  # where none is asked
+    metrics.terminology(answers)
+    answers["coded"] = 3
+    assert samples(metrics)[name, (("answer", "coded"),)] == 3
+    assert samples(metrics)[name, (("answer", "unanswered"),)] == 0

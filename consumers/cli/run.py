@@ -77,6 +77,8 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
                 settings, with_model="extract" in halves, with_target=writes, telemetry=telemetry, topic=topic
             )
         )
+        if pipeline.terminology is not None:
+            metrics.terminology(pipeline.terminology.answers)
         report = _report(metrics)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
         paced = pipeline.pace if writes else None

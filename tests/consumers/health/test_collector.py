@@ -33,6 +33,8 @@ def test_every_metric_of_the_table_is_exposed_with_its_labels_and_no_other(
 ) -> None:
     metrics.outcome("extract", "accepted", "extracted")
     metrics.error("extract", "KeyError", Policy.DEAD_LETTER)
+    metrics.terminology({"coded": 1})
+    metrics.mapping("default@1.0.0", refused=False)
     read = scraped(serve(replace(view, waiting=(Waiting("model", 3.5),)), pace=Pace(16, 4, 3, 2, 1.5)))
     ours = {name for name in read if name.startswith("medie_") and not name.endswith("_created")}
     expected = {m.name if not m.buckets else f"{m.name}_count" for m in METRICS}
