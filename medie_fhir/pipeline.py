@@ -219,7 +219,7 @@ class Pipeline:
         return await self._publish(record, without_copy, earlier)
 
     async def _publish(self, record: ExtractionRecord, standing: Standing, earlier: EarlierWork) -> Published:
-        if standing.outdates(record) or self._unmarked.outdates(record):
+        if standing.outdates(record) or self._unmarked.outdates(record, standing):
             return Published("stale")
         with self.telemetry.station("coding"):
             facts = self.coded(record)
