@@ -6,13 +6,13 @@ the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
 from medie_fhir.asking import ask
+from medie_fhir.bare_references import dereferenced
 from medie_fhir.coding import Tables
 from medie_fhir.described import NO_MODEL, Described, produced
 from medie_fhir.device_writer import DeviceWriter
@@ -20,7 +20,6 @@ from medie_fhir.document import TextLimits, choose, inline, read_text
 from medie_fhir.drafting import Draft, Drafting, Published
 from medie_fhir.earlier_work import EarlierWork
 from medie_fhir.errors import (
-    ContentNotFound,
     DocumentError,
     EventError,
     FhirConflict,
@@ -148,7 +147,8 @@ class Pipeline:
         """
         with self.telemetry.station("event"):
             parsed = self.parse(value, key, headers=headers, timestamp_ms=timestamp_ms)
-            return tuple([e for event in parsed for e in await self._dereferenced(event, alone=len(parsed) == 1)])
+            alone = len(parsed) == 1
+            return tuple([e for p in parsed for e in await dereferenced(p, self.source, self.parse, alone=alone)])
 
     async def extract(self, event: NoteEvent) -> ExtractionRecord:
         """The extraction record of one event.
@@ -260,7 +260,7 @@ class Pipeline:
         *,
         only_changes: bool,
     ) -> Published:
-        if standing.outdates(record) or self._unmarked.outdates(record):
+        if standing.outdates(record) or self._unmarked.outdates(record, standing):
             return Published("stale")
         facts = await self._coded(record, drafting)
         if (draft := await self._draft(record, facts, standing, earlier, drafting)) is None:
@@ -303,21 +303,6 @@ class Pipeline:
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    async def _dereferenced(
-        self, event: NoteEvent | EventError, *, alone: bool
-    ) -> tuple[NoteEvent | EventError | DocumentError, ...]:
-        if isinstance(event, EventError) or event.kind is not EventKind.REFERENCE:
-            return (event,)
-        try:
-            events = self.parse(await self._fetched(event.document.reference))
-            if any(isinstance(e, NoteEvent) and e.kind is EventKind.REFERENCE for e in events):
-                raise ContentNotFound("the reference leads to another reference, and not to a DocumentReference")
-        except (EventError, DocumentError) as error:
-            if alone:
-                raise
-            return (error,)
-        return events
-
     async def _read(self, note: NoteText) -> tuple[Reading, Produced]:
         """What the model reads in a note, and which model that is."""
         with self.telemetry.station("extraction"):
@@ -335,16 +320,6 @@ class Pipeline:
         facts, drafting = ground(values, note, self.rules, self.cues), self._drafting
         primary = drafting.mapping.file.primary_field
         return facts if primary is None else grouped(facts, note, field=primary, meaning=drafting.meaning)
-
-    async def _fetched(self, reference: str) -> bytes:
-        """The DocumentReference behind a bare reference: from the source server, or from an allowed host."""
-        resource_type, _, resource_id = reference.partition("/")
-        if resource_type != "DocumentReference":
-            return (await self.source.content(reference)).data
-        resource = await self.source.read(resource_type, resource_id)
-        if resource is None:
-            raise ContentNotFound("the source server has no such DocumentReference (any more)")
-        return json.dumps(resource).encode()
 
     def _retraction(self, event: NoteEvent) -> ExtractionRecord:
         by_nobody = produced(self.task, NO_MODEL, self.clock.now())

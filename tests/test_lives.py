@@ -106,6 +106,7 @@ def test_in_whatever_order_its_events_come_the_newest_version_holds_and_another_
 @given(life=rewound())
 @example(life=(["deleted", LUNG], [0, 1, 0, 1]))
 @example(life=(["deleted", NOTHING, LUNG], [0, 1, 2, 0, 1, 2]))
+@example(life=([NOTHING, "replaced"], [0, 1, 1]))
 @LAW
 def test_a_sender_that_only_numbers_its_versions_is_read_again_without_a_detour(
     life: tuple[list[str], list[int]], configuration: Configuration, model: Any, event: Callable[..., bytes]

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from medie_fhir.adapters.fhir_fidelity import dropped
 from medie_fhir.errors import FhirUnfit
-from medie_fhir.mapping.envelope import AI_CONFIDENCE, DERIVATION
+from medie_fhir.mapping import AI_CONFIDENCE, DERIVATION
 from medie_fhir.model import AIAST, Json
 from medie_fhir.ports import FhirServer
-from medie_fhir.transaction import BASE, place, transaction
-from medie_fhir.transaction.identity import device_id
+from medie_fhir.transaction import BASE, device_id, place, transaction
 
 __all__ = ["PROBE", "what_became"]
 

@@ -184,7 +184,11 @@ def transaction_response(sent: Json, answered: Json, doing: str) -> Json:
         raise FhirRejected(
             f"{doing}: {len(answers)} of {len(entries)} entries were answered; are there duplicates in the Bundle?"
         )
-    return answered
+    if all(answer.get("response", {}) is not None for answer in answers):
+        return answered
+    # A null is as nothing: FHIR JSON has none, and nobody who reads on need know of it.
+    told = [{name: value for name, value in answer.items() if value is not None} for answer in answers]
+    return {**answered, "entry": told}
 
 
 def _fits(answer: Any) -> bool:

@@ -9,13 +9,13 @@ and has no stamp beside a fact of the note that has one, for all of a note are s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from medie_fhir.fhir_names import DECIDED
 from medie_fhir.model import DocumentInfo, Json
 from medie_fhir.transaction.identity import FACTS, document_id
 from medie_fhir.transaction.stamp import is_as_written, relative, subject_of
-from medie_fhir.transaction.standing import Standing, is_in_error, place, version_of
+from medie_fhir.transaction.standing import Standing, is_in_error, place, recorded_at, version_of
 
 __all__ = ["decided", "judged"]
 
@@ -71,7 +71,7 @@ def _spoken_of(standing: Standing) -> frozenset[str]:
     last = _last_recorded(p for p in standing.provenances if version_of(p) is not None)
     found = set()
     for provenance in standing.others:
-        when = _moment(provenance.get("recorded"))
+        when = recorded_at(provenance)
         for reference in _named(provenance):
             known = last.get(reference)
             if known is None or when is None or when > known:
@@ -82,18 +82,10 @@ def _spoken_of(standing: Standing) -> frozenset[str]:
 def _last_recorded(provenances: Iterable[Json]) -> Mapping[str, datetime]:
     last: dict[str, datetime] = {}
     for provenance in provenances:
-        if (when := _moment(provenance.get("recorded"))) is not None:
+        if (when := recorded_at(provenance)) is not None:
             last |= {reference: max(when, last.get(reference, when)) for reference in _named(provenance)}
     return last
 
 
 def _named(provenance: Json) -> list[str]:
     return [relative(t.get("reference", "")) for t in provenance.get("target", ())]
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -23,6 +23,7 @@ __all__ = [
     "entered_in_error",
     "is_in_error",
     "place",
+    "recorded_at",
     "retracted",
     "targets",
     "version_of",
@@ -73,7 +74,7 @@ class Standing:
 
         So what is read again (a number, and a deletion that has only a time) ends as it did, without a detour.
         """
-        told = ((version_of(p), _moment(p.get("recorded"))) for p in self.provenances)
+        told = ((version_of(p), recorded_at(p)) for p in self.provenances)
         known = [(each, at) for each, at in told if each is not None and at is not None]
         own = max((at for each, at in known if each == version), default=None)
         return own is not None and any(
@@ -108,9 +109,10 @@ def version_of(provenance: Json) -> DocumentVersion | None:
     return None
 
 
-def _moment(text: str | None) -> datetime | None:
+def recorded_at(provenance: Json) -> datetime | None:
+    """The instant that a Provenance says that it was recorded at; None where that is no time."""
     try:
-        moment = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat(provenance.get("recorded") or "")
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

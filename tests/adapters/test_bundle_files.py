@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from medie_fhir.adapters.bundle_files import BundleFiles
-from medie_fhir.errors import ContentNotFound, FhirRejected, FhirUnavailable, SettingsError
+from medie_fhir.errors import ContentNotFound, FhirRejected, FhirUnavailable
 from medie_fhir.model import Json
 
 NAME = "Sophonisba"
@@ -91,16 +91,6 @@ async def test_a_clock_that_was_set_back_keeps_the_order(tmp_path: Path) -> None
     assert genders(tmp_path) == ["male", "female"]
 
 
-async def test_one_process_alone_writes_in_a_folder(tmp_path: Path) -> None:
-    first = BundleFiles(tmp_path)
-
-    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*another process writes there"):
-        BundleFiles(tmp_path)
-
-    await first.aclose()
-    await BundleFiles(tmp_path).aclose()
-
-
 @pytest.mark.parametrize("wrong", [{}, {"resourceType": "Patient"}, {"resourceType": "Bundle", "type": "collection"}])
 async def test_what_is_no_transaction_is_refused(tmp_path: Path, wrong: Json) -> None:
     with pytest.raises(FhirRejected):
@@ -113,26 +103,6 @@ async def test_what_json_can_not_hold_is_refused(tmp_path: Path, unheard_of: obj
     with pytest.raises(FhirRejected, match="not written"):
         await BundleFiles(tmp_path).transact(bundle(text=unheard_of))
     assert files_in(tmp_path) == []
-
-
-def test_a_folder_that_is_not_there_is_told_at_the_start_in_one_line_and_not_made(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*/out: No such file or directory") as told:
-        BundleFiles(tmp_path / "out")
-
-    assert "\n" not in str(told.value)
-    assert files_in(tmp_path) == []
-
-
-def test_a_folder_that_is_none_is_told_at_the_start(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way", encoding="utf-8")
-
-    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*Not a directory"):
-        BundleFiles(tmp_path / "file")
-
-
-def test_a_folder_where_nothing_can_be_written_is_told_at_the_start() -> None:
-    with pytest.raises(SettingsError, match=r"fhir\.bundles: /proc/self: .*let this user write"):
-        BundleFiles(Path("/proc/self"))
 
 
 async def test_a_folder_that_goes_away_is_waited_for_and_not_made_anew(tmp_path: Path) -> None:

@@ -170,6 +170,13 @@ def test_a_transaction_whose_entries_do_not_fail_is_done(response: object) -> No
     assert transaction_response(SENT, answered(response), "posting")["type"] == "transaction-response"
 
 
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_a_response_that_is_null_is_none(kind: str) -> None:
+    told = transaction_response({**SENT, "type": kind}, answered(None, kind=f"{kind}-response"), "posting")
+
+    assert told == {"resourceType": "Bundle", "type": f"{kind}-response", "entry": [{}]}
+
+
 @pytest.mark.parametrize(
     "entry", [{}, "x", [1], [None], [{"response": "x"}], [{"response": {"etag": 1}}], [{"response": {"location": {}}}]]
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.adapters.ndjson_files import NdjsonFiles
-from medie_fhir.errors import FhirRejected, FhirUnavailable, SettingsError
+from medie_fhir.errors import FhirRejected, FhirUnavailable
 from medie_fhir.model import Json
 
 WRITER = """
@@ -230,16 +230,6 @@ async def test_an_attempt_to_finish_that_failed_leaves_no_half_batch_behind(tmp_
     assert len(hidden(tmp_path)) == 1
 
 
-async def test_one_process_alone_writes_in_a_folder(tmp_path: Path) -> None:
-    first = NdjsonFiles(tmp_path)
-
-    with pytest.raises(SettingsError, match="another process writes there"):
-        NdjsonFiles(tmp_path)
-
-    await first.aclose()
-    await NdjsonFiles(tmp_path).aclose()
-
-
 @pytest.mark.parametrize(
     "entry",
     [
@@ -256,8 +246,3 @@ async def test_what_ndjson_can_not_say_is_refused_and_nothing_of_it_is_written(t
     await files.aclose()
 
     assert finished(tmp_path) == []
-
-
-def test_a_folder_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"fhir\.bundles: .*No such file"):
-        NdjsonFiles(tmp_path / "out")

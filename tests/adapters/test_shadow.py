@@ -17,7 +17,7 @@ from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.shadow import Shadow
 from medie_fhir.errors import FhirConflict, FhirRejected, FhirUnavailable, SettingsError
 from medie_fhir.model import Json
-from medie_fhir.transaction.known import token
+from medie_fhir.transaction import token
 
 
 def put(kind: str, id_: str, if_match: str | None = None, **more: Any) -> Json:

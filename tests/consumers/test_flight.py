@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,18 @@ def test_all_is_held_back_at_the_most_and_until_half_is_left():
     assert flight.throttle(OURS, outage=False) == (frozenset(), OURS)
 
 
+class Waited(threading.Condition):
+    """Tells that someone has begun to wait; who then holds its lock comes while he does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.set()
+        return super().wait(timeout)
+
+
 def test_room_is_waited_for_until_half_is_left():
     flight = a_flight(most=4)
     assert flight.wait_room(0.0)
@@ -49,9 +62,12 @@ def test_room_is_waited_for_until_half_is_left():
     assert not flight.wait_room(0.001)
     flight.end(done(records[:1]))
     assert not flight.wait_room(0.001)
-    later = threading.Timer(0.05, flight.end, [done(records[1:3])])
-    later.start()
-    assert flight.wait_room(30.0)
+    flight._changed = changed = Waited()
+    with ThreadPoolExecutor(1) as other:
+        room = other.submit(flight.wait_room, 30.0)
+        assert changed.begun.wait(30)
+        flight.end(done(records[1:3]))
+        assert room.result(30)
     assert flight.throttle(OURS, outage=False) == (frozenset(), OURS)
 
 

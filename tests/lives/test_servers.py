@@ -16,8 +16,7 @@ from medie_fhir.adapters.fhir_twin.profile import Profile
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Published
 from medie_fhir.settings import Settings
-from medie_fhir.transaction import place, transaction
-from medie_fhir.transaction.stamp import is_as_written
+from medie_fhir.transaction import is_as_written, place, transaction
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
 Event = Callable[..., bytes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import (
     BrokenBase64,
-    ContentNotFound,
     ModelOutputError,
     NoSubject,
     NoteSkipped,
@@ -54,29 +52,6 @@ async def test_a_note_without_malignancy_does_not_ask_the_model_and_writes_nothi
     assert (record.outcome, model.asked) == (Outcome.TRIAGED, 0)
     assert await pipeline.publish(record) == Published("empty")
     assert twin.count_versions() == before
-
-
-async def test_a_bare_reference_is_read_from_the_source_server(
-    pipeline: Pipeline, twin: FhirTwin, event: Event, acts: Any
-) -> None:
-    resource = json.loads(event(LUNG, "remote"))
-    request = {"method": "PUT", "url": "DocumentReference/remote"}
-    entry = {"resource": resource, "request": request}
-    await twin.transact({"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
-    (published,) = await acts.through(pipeline, b'{"reference": "DocumentReference/remote"}')
-    assert published.outcome == "written"
-    with pytest.raises(ContentNotFound):
-        await pipeline.events(b'{"reference": "DocumentReference/nowhere"}')
-
-
-async def test_a_document_that_is_not_there_keeps_no_other_of_its_record_from_being_read(
-    pipeline: Pipeline, event: Event
-) -> None:
-    lost = {"request": {"method": "PUT", "url": "DocumentReference/nowhere"}}
-    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [lost, {"resource": json.loads(event(LUNG))}]}
-    error, note = await pipeline.events(json.dumps(bundle).encode())
-    assert isinstance(error, ContentNotFound)
-    assert isinstance(note, NoteEvent)
 
 
 async def test_the_headers_of_a_record_tell_of_a_cloud_event(pipeline: Pipeline) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from medie_fhir.transaction import Unmarked
+from medie_fhir.transaction import Standing, Unmarked
 
 
 def of(make_record: Any, document: str, version: str) -> Any:
@@ -13,14 +13,14 @@ def of(make_record: Any, document: str, version: str) -> Any:
 def test_a_version_older_than_an_empty_one_is_stale(make_record: Any) -> None:
     unmarked = Unmarked()
     unmarked.remember(of(make_record, "DocumentReference/a", "2"))
-    assert unmarked.outdates(of(make_record, "DocumentReference/a", "1"))
-    assert not unmarked.outdates(of(make_record, "DocumentReference/a", "2"))
-    assert not unmarked.outdates(of(make_record, "DocumentReference/a", "3"))
-    assert not unmarked.outdates(of(make_record, "DocumentReference/b", "1"))
+    assert unmarked.outdates(of(make_record, "DocumentReference/a", "1"), Standing())
+    assert not unmarked.outdates(of(make_record, "DocumentReference/a", "2"), Standing())
+    assert not unmarked.outdates(of(make_record, "DocumentReference/a", "3"), Standing())
+    assert not unmarked.outdates(of(make_record, "DocumentReference/b", "1"), Standing())
 
 
 def test_the_document_longest_unheard_of_is_forgotten_first(make_record: Any) -> None:
     unmarked = Unmarked(capacity=2)
     for document in ("a", "b", "a", "c"):
         unmarked.remember(of(make_record, document, "2"))
-    assert [d for d in "abc" if unmarked.outdates(of(make_record, d, "1"))] == ["a", "c"]
+    assert [d for d in "abc" if unmarked.outdates(of(make_record, d, "1"), Standing())] == ["a", "c"]

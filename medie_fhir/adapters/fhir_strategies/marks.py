@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from medie_fhir.model import Json
-from medie_fhir.transaction.identity import BASE
+from medie_fhir.transaction import BASE
 
 __all__ = [
     "SYSTEM",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from medie_fhir.adapters.fhir_strategies.marks import literals
 from medie_fhir.errors import FhirRejected
 from medie_fhir.model import Json
-from medie_fhir.transaction.standing import is_in_error
+from medie_fhir.transaction import is_in_error
 
 __all__ = ["in_steps"]
 

@@ -26,9 +26,7 @@ from medie_fhir.errors import (
     FhirUnavailable,
 )
 from medie_fhir.model import Json
-from medie_fhir.transaction.stamp import SYSTEM as STAMP
-from medie_fhir.transaction.stamp import stamped
-from medie_fhir.transaction.standing import retracted
+from medie_fhir.transaction import STAMPS, retracted, stamped
 
 __all__ = ["Piecewise"]
 
@@ -215,4 +213,4 @@ def _without_version(resource: Json) -> Json:
 def _in_error(resource: Json) -> Json:
     """What was new, as one that never held; stamped as ours, so that the next attempt may bring it to life."""
     gone = next(iter(retracted([resource], frozenset())), resource)
-    return stamped(gone) if any(i.get("system") == STAMP for i in gone.get("identifier", ())) else gone
+    return stamped(gone) if any(i.get("system") == STAMPS for i in gone.get("identifier", ())) else gone

@@ -50,7 +50,7 @@ def test_types_beyond_the_usual_are_asked_for_too() -> None:
 
 
 def test_stubs_are_made_only_where_no_race_can_make_two() -> None:
-    def able(**flags: bool) -> Abilities:
+    def able(**flags: Any) -> Abilities:
         statement = said(**flags)
         statement["rest"][0]["resource"].append({"type": "Patient", **flags})
         return Abilities.of(statement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_strategies import adapted
 from medie_fhir.adapters.fhir_strategies.abilities import NEEDED, STUBS
-from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
+from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Profile, Request
 from medie_fhir.adapters.fhir_twin.exchange import answer_json
 from medie_fhir.adapters.fhir_wire import Patience
-from medie_fhir.errors import FhirUnavailable, FhirUnfit, Policy
+from medie_fhir.errors import FhirAnswerInvalid, FhirUnavailable, FhirUnfit, Policy
 from medie_fhir.settings import FhirSettings
 from medie_fhir.transaction import transaction
 
@@ -81,3 +82,22 @@ async def test_a_server_that_is_away_is_asked_again_though_all_is_set(server: Fh
     closed.status = 500
     with pytest.raises(FhirUnavailable):
         await adapted(server, ALL_SET)
+
+
+@pytest.mark.parametrize("profile", [Profile(update_as_create=False), Profile(transaction=False)])
+async def test_a_server_that_answers_an_entry_with_null_is_understood_or_told(profile: Profile) -> None:
+    def silent(request: Request) -> Answer | None:
+        if request.method != "POST" or request.path:
+            return None
+        sent = json.loads(request.body)
+        told = {"resourceType": "Bundle", "type": f"{sent['type']}-response", "entry": [{"response": None}]}
+        return answer_json(200, told)
+
+    with FhirTwin(profile=profile) as twin, FhirTwinServer(twin, fault=silent) as served:
+        async with FhirHttp(served.base_url, patience=Patience(attempts=1)) as http:
+            target, _ = await adapted(http, FhirSettings())
+            if profile.transaction:
+                assert (await target.transact(transaction([DEVICE])))["entry"] == [{}]
+            else:
+                with pytest.raises(FhirAnswerInvalid, match="in a batch: the answer has no status"):
+                    await target.transact(transaction([DEVICE]))

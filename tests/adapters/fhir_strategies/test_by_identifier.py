@@ -82,7 +82,7 @@ def test_a_server_that_drops_the_identifier_of_a_reference_is_asked_instead(
     async def there_and_back() -> None:
         twin = DropsIdentifiers(FhirTwin(profile=Profile(update_as_create=False)))
         for fresh in (False, True):
-            server = ByIdentifier(twin, conditional_update=True, conditional_create=True)  # type: ignore[arg-type]
+            server = ByIdentifier(twin, conditional_update=True, conditional_create=True)
             if not fresh:
                 await server.transact(transaction(many))
             found = [await server.read(kind, id_) for kind, id_ in kinds.items()]
@@ -224,7 +224,7 @@ async def test_a_base_url_that_looks_like_a_place_is_none() -> None:
             return answer
 
     twin = FhirTwin(profile=Profile(update_as_create=False))
-    server = ByIdentifier(Absolute(twin), conditional_update=True, conditional_create=True)  # type: ignore[arg-type]
+    server = ByIdentifier(Absolute(twin), conditional_update=True, conditional_create=True)
     await server.transact(transaction([DEVICE]))
     observation = {"resourceType": "Observation", "id": IDS[2], "device": {"reference": f"Device/{IDS[0]}"}}
     await server.transact(transaction([observation]))
@@ -245,7 +245,7 @@ async def test_a_server_that_overlooks_the_search_for_our_mark_is_unfit_before_a
     stranger = {"resourceType": "Condition", "subject": {"reference": "Patient/1"}}
     await twin.write({"resource": stranger, "request": {"method": "POST", "url": "Condition"}})
     versions = twin.count_versions()
-    server = ByIdentifier(GivesAll(twin), conditional_update=conditional_update, conditional_create=True)  # type: ignore[arg-type]
+    server = ByIdentifier(GivesAll(twin), conditional_update=conditional_update, conditional_create=True)
     with pytest.raises(FhirUnfit, match="identifier of Condition"):
         await server.transact(transaction([CONDITION]))
     assert twin.count_versions() == versions
@@ -275,10 +275,7 @@ async def test_of_two_that_create_a_fact_at_once_the_second_hears_that_its_own_w
             return found
 
     twin = await with_patient()
-    racers = [
-        ByIdentifier(Racing(twin), conditional_update=False, conditional_create=True)  # type: ignore[arg-type]
-        for _ in range(2)
-    ]
+    racers = [ByIdentifier(Racing(twin), conditional_update=False, conditional_create=True) for _ in range(2)]
     versions = [{**CONDITION, "code": {"text": text}} for text in ("one", "two")]
     ended = await asyncio.gather(
         *(racer.transact(transaction([v])) for racer, v in zip(racers, versions, strict=True)), return_exceptions=True

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from medie_fhir.adapters.fhir_http import FhirHttp
-from medie_fhir.adapters.fhir_strategies import NEEDED, adapted
-from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer, Profile
-from medie_fhir.adapters.fhir_twin.resources import without_extensions
-from medie_fhir.adapters.fhir_write import WritesSingly
+from medie_fhir.adapters.fhir_twin import FhirTwin, Profile
 from medie_fhir.errors import FhirConflict, FhirUnfit
 from medie_fhir.mapping import Mapping
-from medie_fhir.model import Json, NoteEvent
-from medie_fhir.pipeline import Pipeline, Published
-from medie_fhir.ports import FhirServer
-from medie_fhir.settings import FhirSettings, Settings
+from medie_fhir.model import Json
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
 
 Event = Callable[..., bytes]
+Make = Callable[..., Any]
+
 
 LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected."
+
+
 AMENDED = LUNG.replace(" EGFR L858R detected.", "")
-SAID = {"cancer_type": "lung adenocarcinoma", "stage": "IV", "gene_mutation": "EGFR L858R", "metastasis_site": "brain"}
+
 
 EPIC = Profile(update_as_create=False, client_ids=False, conditional_update=False, conditional_create=False)
+
+
 PROFILES = {
     "all": (Profile(), "client-ids", "transaction"),
     "no update as create": (Profile(update_as_create=False), "conditional-update", "transaction"),
@@ -85,6 +81,8 @@ PROFILES = {
         "single",
     ),
 }
+
+
 FORCED = [
     (identity, sending)
     for identity in ("client-ids", "conditional-update", "search-then-create")
@@ -92,119 +90,9 @@ FORCED = [
 ]
 
 
-class Site:
-    """A twin with a patient, the strategy for it, and a pipeline that writes by it."""
-
-    def __init__(self, twin: FhirTwin, target: FhirServer, description: str, pipeline: Pipeline) -> None:
-        self.twin, self.target, self.description, self.pipeline = twin, target, description, pipeline
-
-    async def through(self, value: bytes) -> Published:
-        (event,) = await self.pipeline.events(value)
-        assert isinstance(event, NoteEvent)
-        return await self.pipeline.publish(await self.pipeline.extract(event))
-
-
-@pytest.fixture
-def open_site(configuration: Configuration, model: Any) -> Callable[..., Any]:
-    model.script = {"EGFR": SAID, "Lung": {k: v for k, v in SAID.items() if k != "gene_mutation"}}
-
-    @asynccontextmanager
-    async def opened(
-        profile: Profile | None = None,
-        identity: str = "auto",
-        sending: str = "auto",
-        *,
-        http: bool = False,
-        mapping: Callable[[Mapping], Mapping] = lambda mapping: mapping,
-        server_of: Callable[[FhirTwin], WritesSingly] = lambda twin: twin,
-        beside: Site | None = None,
-        **fhir: Any,
-    ) -> AsyncIterator[Site]:
-        async with AsyncExitStack() as stack:
-            twin = beside.twin if beside else stack.enter_context(FhirTwin(profile=profile))
-            patient = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
-            if beside is None:
-                assert (await twin.write(patient))["response"]["location"] == "Patient/1"
-            server = server_of(twin)
-            if http:
-                served = stack.enter_context(FhirTwinServer(twin))
-                server = await stack.enter_async_context(FhirHttp(served.base_url))
-            settings = Settings(fhir=FhirSettings.model_validate({"identity": identity, "sending": sending, **fhir}))
-            target, description = await adapted(server, settings.fhir, NEEDED | {"Task"})
-            pipeline = assemble_pipeline(settings, configuration, model=model, source=twin, target=target)
-            pipeline.clock, pipeline.mapping = Steps(), mapping(pipeline.mapping)
-            yield Site(twin, target, description, pipeline)
-
-    return opened
-
-
-@pytest.fixture
-def note(event: Event) -> Event:
-    def make(text: str, version: str, **more: Any) -> bytes:
-        return event(text, version=version, subject={"reference": "Patient/1"}, **more)
-
-    return make
-
-
-async def live(site: Site, note: Event) -> list[Published]:
-    """Published, published again, amended, retracted, revived; each of them twice."""
-    done = []
-    for value in (
-        note(LUNG, "1"),
-        note(AMENDED, "2"),
-        note(LUNG, "3", status="entered-in-error"),
-        note(LUNG, "4"),
-    ):
-        done.append(await site.through(value))
-        versions = site.twin.count_versions()
-        await site.through(value)
-        assert site.twin.count_versions() == versions, "done again, something changed"
-    return done
-
-
-def comparable(resource: Json) -> Json:
-    meta = {k: v for k, v in resource["meta"].items() if k not in ("versionId", "lastUpdated")}
-    return {**resource, "meta": {**meta, "source": meta.get("source", "").partition("#")[0]}}
-
-
-async def in_our_ids(site: Site, full: FhirTwin) -> list[Json]:
-    """What the site's server holds of all that a server without lacks holds, as the pipeline sees it."""
-    places = [(r["resourceType"], r["id"]) for r in full.current()]
-    found = [await site.target.read(*place) for place in places]
-    return [comparable(resource) for resource in found if resource is not None]
-
-
-async def check_same_end(site: Site, full: Site, *, extensions: bool = True) -> None:
-    expected = [comparable(r) for r in full.twin.current()]
-    if not extensions:
-        expected = [bare(r) for r in expected]
-    assert await in_our_ids(site, full.twin) == expected
-    assert len(site.twin.current()) == len(full.twin.current())
-
-
-def bare(resource: Json) -> Json:
-    without: Json = json.loads(json.dumps(without_extensions(resource)), object_hook=_no_empty)
-    return without
-
-
-def _no_empty(value: Json) -> Json:
-    return {k: v for k, v in value.items() if v not in ({}, [])}
-
-
-class Steps:
-    """A clock by which times hang on nothing but how often they were asked for."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        self.moment += timedelta(hours=1)
-        return self.moment
-
-
 @pytest.mark.parametrize("name", list(PROFILES))
 async def test_on_every_server_the_same_story_has_the_same_end(
-    name: str, open_site: Callable[..., Any], note: Event
+    name: str, open_site: Make, note: Event, live: Make, check_same_end: Make
 ) -> None:
     profile, identity, sending = PROFILES[name]
     async with open_site() as full, open_site(profile) as site:
@@ -224,7 +112,7 @@ async def test_on_every_server_the_same_story_has_the_same_end(
 
 @pytest.mark.parametrize(("identity", "sending"), FORCED)
 async def test_every_strategy_has_the_same_end_on_a_server_that_has_them_all(
-    identity: str, sending: str, open_site: Callable[..., Any], note: Event
+    identity: str, sending: str, open_site: Make, note: Event, *, live: Make, check_same_end: Make
 ) -> None:
     async with open_site() as full, open_site(None, identity, sending) as site:
         assert await live(site, note) == await live(full, note)
@@ -234,7 +122,9 @@ async def test_every_strategy_has_the_same_end_on_a_server_that_has_them_all(
 @pytest.mark.parametrize(
     "name", ["no update as create, batch", "conditional single", "nothing but transactions", "nothing"]
 )
-async def test_over_http_it_is_the_same(name: str, open_site: Callable[..., Any], note: Event) -> None:
+async def test_over_http_it_is_the_same(
+    name: str, open_site: Make, note: Event, live: Make, check_same_end: Make
+) -> None:
     profile, _, _ = PROFILES[name]
     async with open_site() as full, open_site(profile, http=True) as site:
         assert await live(site, note) == await live(full, note)
@@ -242,9 +132,7 @@ async def test_over_http_it_is_the_same(name: str, open_site: Callable[..., Any]
 
 
 @pytest.mark.parametrize("name", [name for name in PROFILES if name != "If-Match overlooked"])
-async def test_what_another_has_written_meanwhile_is_not_written_over(
-    name: str, open_site: Callable[..., Any], note: Event
-) -> None:
+async def test_what_another_has_written_meanwhile_is_not_written_over(name: str, open_site: Make, note: Event) -> None:
     profile, _, _ = PROFILES[name]
     async with open_site(profile) as site:
         document = {"resourceType": "DocumentReference", "id": "6ba7b810-9dad-51d1-80b4-00c04fd430c8"}
@@ -275,7 +163,7 @@ def several(mapping: Mapping) -> Mapping:
     "name", ["no client ids", "nothing but transactions", "no transaction", "conditional single", "nothing"]
 )
 async def test_a_fact_that_becomes_several_resources_has_the_same_end_too(
-    name: str, open_site: Callable[..., Any], note: Event
+    name: str, open_site: Make, note: Event, live: Make, check_same_end: Make
 ) -> None:
     profile, _, _ = PROFILES[name]
     async with open_site(mapping=several) as full, open_site(profile, mapping=several) as site:
@@ -294,7 +182,7 @@ async def put(twin: FhirTwin, resource: Json) -> None:
     await twin.write({"resource": resource, "request": {"method": "PUT", "url": url}})
 
 
-async def reviewed(site: Site, note: Event) -> None:
+async def reviewed(site: Any, note: Event) -> None:
     """Published; a person makes the mutation final; the note no longer says it; the reviewer begins; once more."""
     await site.through(note(LUNG, "1"))
     (found,) = [o for o in site.twin.current("Observation") if "EGFR" in json.dumps(o)]
@@ -311,7 +199,7 @@ async def reviewed(site: Site, note: Event) -> None:
 
 @pytest.mark.parametrize("name", list(PROFILES))
 async def test_a_reviewer_is_asked_once_on_every_server_and_his_work_stands(
-    name: str, open_site: Callable[..., Any], note: Event
+    name: str, open_site: Make, note: Event, check_same_end: Make
 ) -> None:
     profile, _, _ = PROFILES[name]
     async with open_site(mapping=flagging) as full, open_site(profile, mapping=flagging) as site:
@@ -322,6 +210,8 @@ async def test_a_reviewer_is_asked_once_on_every_server_and_his_work_stands(
 
 
 MRN = {"system": "urn:mrn", "value": "4711"}
+
+
 SAFE = [
     name for name, (profile, identity, _) in PROFILES.items() if identity == "client-ids" or profile.conditional_create
 ]
@@ -354,7 +244,7 @@ class Meeting:
 
 @pytest.mark.parametrize("name", SAFE)
 async def test_consumers_that_race_make_one_stub_on_every_server_that_can_keep_them_apart(
-    name: str, open_site: Callable[..., Any], event: Event
+    name: str, open_site: Make, event: Event
 ) -> None:
     profile, _, _ = PROFILES[name]
     barrier, met = asyncio.Barrier(2), list[str]()
@@ -369,7 +259,7 @@ async def test_consumers_that_race_make_one_stub_on_every_server_that_can_keep_t
     assert subjects == {f"Patient/{stub['id']}"}
 
 
-async def test_no_stub_is_made_where_two_could_be_made_of_one_patient(open_site: Callable[..., Any]) -> None:
+async def test_no_stub_is_made_where_two_could_be_made_of_one_patient(open_site: Make) -> None:
     with pytest.raises(FhirUnfit, match=r"fhir\.missing_subject .*conditional create .*dead-letter or wait"):
         async with open_site(EPIC, missing_subject="stub"):
             raise AssertionError

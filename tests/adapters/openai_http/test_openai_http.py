@@ -7,8 +7,6 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -24,69 +22,16 @@ from medie_fhir.errors import (
     ModelUnavailable,
     SettingsError,
 )
-from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
+from medie_fhir.ports import ModelAnswer, ModelRequest, Token
 from medie_fhir.telemetry import passing_on
 
 SECRET = "Mrs Miller has a melanoma"
+
+
 REQUEST = ModelRequest([{"role": "user", "content": SECRET}], {"type": "object"}, 99)
+
+
 Reply = tuple[int, bytes] | None  # status and body; None: never answer
-
-
-class Server(ThreadingHTTPServer):
-    """Answers each path from its list of replies, the last one for ever, and keeps what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies: dict[str, list[Reply]] = {}
-        self.seen: list[tuple[str, dict[str, str], Any]] = []
-        self.released = threading.Event()
-        self.gate: threading.Barrier | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def says(self, path: str, *replies: Reply | dict[str, Any]) -> None:
-        self.replies[path] = [(200, json.dumps(r).encode()) if isinstance(r, dict) else r for r in replies]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
-        self.server.seen.append((self.path, dict(self.headers), body))
-        if self.server.gate is not None:
-            self.server.gate.wait(timeout=10)
-        replies = self.server.replies.get(self.path, [(404, b"{}")])
-        reply = replies.pop(0) if len(replies) > 1 else replies[0]
-        if reply is None:
-            self.server.released.wait(timeout=30)
-            return
-        self.send_response(reply[0])
-        self.send_header("Content-Length", str(len(reply[1])))
-        self.send_header("Location", "http://127.0.0.1:1/")
-        self.end_headers()
-        self.wfile.write(reply[1])
-
-    do_POST = do_GET  # noqa: N815 - the name that the base class asks for
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.released.set()
-        running.shutdown()
-        thread.join()
 
 
 CHAT = "/v1/chat/completions"
@@ -99,18 +44,18 @@ def completion(text: str = "{}", **choice: Any) -> dict[str, Any]:
     }
 
 
-async def complete(server: Server, **options: Any) -> ModelAnswer:
+async def complete(server: Any, **options: Any) -> ModelAnswer:
     async with OpenAiHttp(server.url, "medical-ie", **{"backoff": 0.0, **options}) as model:
         return await model.complete(REQUEST)
 
 
-async def test_an_answer_comes_with_its_reason_tokens_and_cost(server: Server) -> None:
+async def test_an_answer_comes_with_its_reason_tokens_and_cost(server: Any) -> None:
     logprobs = {"content": [{"token": "{", "bytes": [123], "logprob": -0.5}, {"token": "}", "logprob": -1}]}
     server.says(CHAT, completion("{}", logprobs=logprobs))
     assert await complete(server) == ModelAnswer("{}", "stop", (Token("{", -0.5), Token("}", -1.0)), 7, 3)
 
 
-async def test_the_request_is_greedy_and_asks_for_the_schema_and_log_probabilities(server: Server) -> None:
+async def test_the_request_is_greedy_and_asks_for_the_schema_and_log_probabilities(server: Any) -> None:
     server.says(CHAT, completion())
     await complete(server, api_key="k")
     ((_, headers, body),) = server.seen
@@ -121,7 +66,7 @@ async def test_the_request_is_greedy_and_asks_for_the_schema_and_log_probabiliti
     assert body["response_format"]["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
 
 
-async def test_the_trace_goes_on_to_the_model_server(server: Server) -> None:
+async def test_the_trace_goes_on_to_the_model_server(server: Any) -> None:
     server.says(CHAT, completion())
     trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "site=1"}
     with passing_on(trace):
@@ -134,7 +79,7 @@ async def test_the_trace_goes_on_to_the_model_server(server: Server) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
-async def test_the_url_may_name_the_version_or_not(server: Server, suffix: str) -> None:
+async def test_the_url_may_name_the_version_or_not(server: Any, suffix: str) -> None:
     server.says(CHAT, completion())
     async with OpenAiHttp(server.url + suffix, "m") as model:
         assert (await model.complete(REQUEST)).text == "{}"
@@ -167,7 +112,7 @@ async def test_a_url_that_is_none_is_a_fault_of_the_settings(url: str) -> None:
 )
 @pytest.mark.parametrize("body", [b"", b"<html>", json.dumps({"error": {"message": SECRET, "type": SECRET}}).encode()])
 async def test_a_status_is_the_error_that_says_what_to_do(
-    server: Server, status: int, error: type[MedieError], body: bytes
+    server: Any, status: int, error: type[MedieError], body: bytes
 ) -> None:
     server.says(CHAT, (status, body))
     with pytest.raises(error, match=f"HTTP {status}") as caught:
@@ -175,19 +120,19 @@ async def test_a_status_is_the_error_that_says_what_to_do(
     assert "Miller" not in str(caught.value)
 
 
-async def test_the_server_s_own_word_for_its_error_is_told(server: Server) -> None:
+async def test_the_server_s_own_word_for_its_error_is_told(server: Any) -> None:
     server.says(CHAT, (400, b'{"error": {"type": "exceed_context_size_error", "message": "..."}}'))
     with pytest.raises(ModelRejected, match="exceed_context_size_error"):
         await complete(server)
 
 
-async def test_a_server_that_recovers_is_asked_again(server: Server) -> None:
+async def test_a_server_that_recovers_is_asked_again(server: Any) -> None:
     server.says(CHAT, (503, b""), (429, b""), completion("fine"))
     assert (await complete(server)).text == "fine"
     assert len(server.seen) == 3
 
 
-async def test_a_server_that_does_not_recover_is_asked_as_often_as_set(server: Server) -> None:
+async def test_a_server_that_does_not_recover_is_asked_as_often_as_set(server: Any) -> None:
     server.says(CHAT, (500, b""))
     with pytest.raises(ModelUnavailable):
         await complete(server, attempts=2)
@@ -195,14 +140,14 @@ async def test_a_server_that_does_not_recover_is_asked_as_often_as_set(server: S
 
 
 @pytest.mark.parametrize("status", [400, 401])
-async def test_what_asking_again_cannot_mend_is_asked_once(server: Server, status: int) -> None:
+async def test_what_asking_again_cannot_mend_is_asked_once(server: Any, status: int) -> None:
     server.says(CHAT, (status, b""))
     with pytest.raises((ModelRejected, ModelRefused)):
         await complete(server)
     assert len(server.seen) == 1
 
 
-async def test_a_server_that_hangs_is_unavailable_after_the_time_for_an_answer(server: Server) -> None:
+async def test_a_server_that_hangs_is_unavailable_after_the_time_for_an_answer(server: Any) -> None:
     server.says(CHAT, None)
     with pytest.raises(ModelUnavailable, match=r"no answer within 0.2 s"):
         await complete(server, timeout=0.2)
@@ -216,7 +161,7 @@ async def test_nobody_at_the_port_is_unavailable() -> None:
                 await model.complete(REQUEST)
 
 
-async def test_a_page_in_the_place_of_json_is_some_proxy_s_and_not_the_model_s(server: Server) -> None:
+async def test_a_page_in_the_place_of_json_is_some_proxy_s_and_not_the_model_s(server: Any) -> None:
     server.says(CHAT, (200, b"<html>Sign in</html>"))
     with pytest.raises(ModelUnavailable, match="not JSON"):
         await complete(server)
@@ -235,7 +180,7 @@ async def test_a_page_in_the_place_of_json_is_some_proxy_s_and_not_the_model_s(s
         b'{"choices": [{"message": "text"}]}',
     ],
 )
-async def test_json_without_a_text_is_a_strange_answer(server: Server, body: bytes) -> None:
+async def test_json_without_a_text_is_a_strange_answer(server: Any, body: bytes) -> None:
     server.says(CHAT, (200, body))
     with pytest.raises(ModelOutputError):
         await complete(server)
@@ -264,7 +209,7 @@ def test_any_json_is_an_answer_or_a_strange_one(content: dict[str, Any], logprob
         assert all(isinstance(token.logprob, float) for token in read.tokens)
 
 
-async def test_a_character_spread_over_tokens_stands_with_the_last_of_them(server: Server) -> None:
+async def test_a_character_spread_over_tokens_stands_with_the_last_of_them(server: Any) -> None:
     first, second = "é".encode()
     entries = [
         {"token": "\ufffd", "bytes": [first], "logprob": -1},
@@ -274,7 +219,7 @@ async def test_a_character_spread_over_tokens_stands_with_the_last_of_them(serve
     assert (await complete(server)).tokens == (Token("", -1.0), Token("é", -2.0))
 
 
-async def test_no_more_requests_are_in_flight_than_set(server: Server) -> None:
+async def test_no_more_requests_are_in_flight_than_set(server: Any) -> None:
     server.says(CHAT, completion())
     server.gate = threading.Barrier(2)  # answers come in pairs: one alone would wait for ever
     async with OpenAiHttp(server.url, "m", concurrency=2, timeout=20, backoff=0.0) as model:
@@ -287,7 +232,7 @@ async def test_no_more_requests_are_in_flight_than_set(server: Server) -> None:
 
 @pytest.mark.parametrize("reply", [(500, SECRET.encode()), (400, SECRET.encode()), (200, SECRET.encode()), None])
 async def test_no_note_text_is_in_any_log_or_exception(
-    server: Server, caplog: pytest.LogCaptureFixture, reply: Reply
+    server: Any, caplog: pytest.LogCaptureFixture, reply: Reply
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server.says(CHAT, reply)
@@ -301,47 +246,9 @@ async def test_no_note_text_is_in_any_log_or_exception(
     assert "Miller" not in caplog.text
 
 
-async def test_the_environment_s_proxy_is_not_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_s_proxy_is_not_used(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     server.says(CHAT, completion("straight"))
     assert (await complete(server)).text == "straight"
-
-
-async def test_vllm_is_described_by_its_lora_module_base_and_version(server: Server) -> None:
-    server.says("/version", {"version": "0.11.0"})
-    server.says(
-        "/v1/models",
-        {
-            "data": [
-                {"id": "base", "owned_by": "vllm", "root": "meta-llama/Llama-3.1-8B-Instruct", "parent": None},
-                {"id": "medical-ie", "owned_by": "vllm", "root": "/adapters/medical-ie", "parent": "base"},
-            ]
-        },
-    )
-    async with OpenAiHttp(server.url, "medical-ie") as model:
-        assert await model.describe() == ModelDescription(
-            model="meta-llama/Llama-3.1-8B-Instruct", adapter="medical-ie", server="vllm 0.11.0"
-        )
-
-
-async def test_a_server_that_tells_no_version_is_described_without(server: Server) -> None:
-    server.says("/v1/models", {"data": [{"id": "m", "owned_by": "somebody"}]})
-    async with OpenAiHttp(server.url, "m") as model:
-        assert await model.describe() == ModelDescription(model="m", server="somebody")
-
-
-async def test_what_the_caller_knows_of_its_own_server_stands(server: Server) -> None:
-    server.says("/v1/models", {"data": [{"id": "m"}]})
-    known = ModelDescription("base", "lora", "d" * 64, "llama.cpp")
-    async with OpenAiHttp(server.url, "m", known=known) as model:
-        assert await model.describe() == known
-
-
-@pytest.mark.parametrize("models", [{}, {"data": []}, {"data": [7]}, {"data": [{"id": "other"}]}])
-async def test_a_server_without_our_model_refuses_us(server: Server, models: dict[str, Any]) -> None:
-    server.says("/v1/models", models)
-    async with OpenAiHttp(server.url, "medical-ie") as model:
-        with pytest.raises(ModelRefused, match="no model 'medical-ie'"):
-            await model.describe()

@@ -1,0 +1,86 @@
+"""What a record becomes beside what stands; of the same record always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from medie_fhir.drafting import Draft, Drafting, Published
+from medie_fhir.model import CodedFact, ExtractionRecord, Json, NoteEvent, Outcome
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.transaction import SourceDocuments, Standing, place
+
+Event = Callable[..., bytes]
+
+LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected. No liver metastases."
+NOTHING = "Right knee arthroscopy for a torn meniscus. Uneventful recovery."
+
+
+@pytest.fixture
+def drafting(pipeline: Pipeline) -> Drafting:
+    return Drafting(pipeline.mapping, SourceDocuments())
+
+
+async def read(pipeline: Pipeline, value: bytes) -> tuple[ExtractionRecord, tuple[CodedFact, ...]]:
+    (event,) = await pipeline.events(value)
+    assert isinstance(event, NoteEvent)
+    record = await pipeline.extract(event)
+    return record, pipeline.coded(record)
+
+
+async def test_a_note_that_says_nothing_has_something_to_say_where_something_is_known_of_it(
+    pipeline: Pipeline, drafting: Drafting, event: Event
+) -> None:
+    record, facts = await read(pipeline, event(NOTHING))
+    assert not drafting.says(record, facts, Standing())
+    assert drafting.bundle(record, [], Standing()) is None
+    known = Standing(document={"resourceType": "DocumentReference", "id": "d"})
+    assert drafting.says(record, facts, known)
+    assert drafting.bundle(record, [], known) is not None
+
+
+async def test_the_same_record_becomes_the_same_transaction_and_keeps_the_time_of_its_first(
+    pipeline: Pipeline, drafting: Drafting, event: Event
+) -> None:
+    record, facts = await read(pipeline, event(LUNG))
+
+    def drafted(record: ExtractionRecord, standing: Standing) -> Json:
+        resources = drafting.rendered(record, facts, drafting.recorded(record, standing))
+        bundle = drafting.bundle(record, resources, standing)
+        assert bundle is not None
+        return bundle
+
+    first = drafted(record, Standing())
+    assert drafted(record, Standing()) == first
+    written = [entry["resource"] for entry in first["entry"]]
+    provenances = tuple(r for r in written if r["resourceType"] == "Provenance")
+    later = record.model_copy(update={"produced": record.produced.model_copy(update={"at": "2099-01-01T00:00:00Z"})})
+    assert drafting.recorded(later, Standing()) == "2099-01-01T00:00:00Z"
+    assert drafting.recorded(later, Standing(provenances=provenances)) == record.produced.at
+
+
+async def test_where_edits_are_written_over_nothing_stays_another_patients(
+    pipeline: Pipeline, drafting: Drafting, event: Event
+) -> None:
+    record, facts = await read(pipeline, event(LUNG))
+    resources = drafting.rendered(record, facts, record.produced.at)
+    edited = [{**r, "subject": {"reference": "Patient/another"}, "status": "final"} for r in resources]
+    standing = Standing(resources=tuple(edited))
+    over = drafting.mapping.file.model_copy(update={"reviewed": "overwrite"})
+    overwriting = Drafting(replace(drafting.mapping, file=over), drafting.documents)
+    assert drafting.apart(record, resources, standing) == {place(r) for r in resources}
+    assert overwriting.apart(record, resources, standing) == frozenset()
+
+
+async def test_what_it_came_to_counts_what_holds_what_no_longer_does_and_what_was_kept(
+    pipeline: Pipeline, event: Event
+) -> None:
+    record, _ = await read(pipeline, event(LUNG))
+    mine, gone, kept = ({"resourceType": "Observation", "id": id_, "status": "preliminary"} for id_ in "abc")
+    taken_back = {**gone, "status": "entered-in-error"}
+    draft = Draft([mine], Standing(resources=(gone, kept)), {"entry": [{"resource": mine}, {"resource": taken_back}]})
+    assert draft.published(record) == Published("written", resources=1, retracted=1, kept=1)
+    retraction = record.model_copy(update={"outcome": Outcome.RETRACTED})
+    assert draft.published(retraction).outcome == "retracted"
