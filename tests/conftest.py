@@ -25,8 +25,8 @@ from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import Configuration, assemble_pipeline
 
-# In CI the same examples every time: what lands must not hang on luck. At home new ones are tried at every run. No law is
-# about time: an example may take as long as the machine takes.
+# In CI the same examples every time: what lands must not hang on luck. At home new ones are tried at every run.
+# No law is about time: an example may take as long as the machine takes.
 hypothesis_settings.register_profile("home", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "home")
