@@ -1,7 +1,7 @@
 """Station: coded facts → FHIR resources, by an editable mapping."""
 
 from medie_fhir.mapping.envelope import DERIVATION
-from medie_fhir.mapping.explain import Explained, Explanation, explain
+from medie_fhir.mapping.explain import Element, Explained, Explanation, explain, leaves
 from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.load import Mapping, load_mapping
 from medie_fhir.mapping.policy import FieldPolicy, judge
@@ -9,6 +9,7 @@ from medie_fhir.mapping.render import effective, render
 
 __all__ = [
     "DERIVATION",
+    "Element",
     "Explained",
     "Explanation",
     "FieldPolicy",
@@ -17,6 +18,7 @@ __all__ = [
     "effective",
     "explain",
     "judge",
+    "leaves",
     "load_mapping",
     "render",
 ]
