@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from consumers.cli.mapping.check import check
+from consumers.cli.mapping.diff import diff
 from consumers.cli.mapping.new import new
 from consumers.cli.mapping.render import render
 from consumers.cli.mapping.watch import watch
@@ -23,3 +24,4 @@ app.command()(new)
 app.command()(check)
 app.command()(render)
 app.command()(watch)
+app.command()(diff)
