@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -36,19 +37,23 @@ def new(
     path = to or Path(f"{name}.yaml")
     if path.suffix not in (".yaml", ".yml"):
         raise typer.BadParameter(f"{path}: must end in .yaml or .yml", param_hint="--out")
-    text = _of_its_own(_text(origin), name, origin)
+    source = _source(origin)
+    text = _of_its_own(_text(source, origin), name, origin)
     schema = path.parent / _SCHEMA
+    if path.exists():
+        raise typer.BadParameter(f"{path}: is there already, and is not written over", param_hint="--out")
     try:
         _write_schema(schema)
+        tables = _copy_tables(text, source.parent, path.parent)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise typer.BadParameter(f"{path}: is there already, and is not written over", param_hint="--out") from None
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or path}: {error.strerror}", param_hint="--out") from None
     out.print(
         f"{path}: {name} {_VERSION}, from {origin}\n"
-        f"{schema}: completion and hover in editors with a YAML language server\n\n"
+        f"{schema}: completion and hover in editors with a YAML language server\n"
+        + (f"{tables}/: its terminology tables\n" if tables else "")
+        + "\n"
         "next:\n"
         f"  medie-fhir mapping check {path}\n"
         f"  medie-fhir mapping watch {path} --note NOTE.txt    shows what each save changes\n"
@@ -62,8 +67,11 @@ def _shipped_names() -> list[str]:
     return sorted(path.stem for path in shipped("mappings").glob("*.yaml"))
 
 
-def _text(origin: str) -> str:
-    path = Path(origin) if Path(origin).suffix else shipped("mappings", f"{origin}.yaml")
+def _source(origin: str) -> Path:
+    return Path(origin) if Path(origin).suffix else shipped("mappings", f"{origin}.yaml")
+
+
+def _text(path: Path, origin: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -93,6 +101,14 @@ def _of_its_own(text: str, name: str, origin: str) -> str:
         text = text[: value.start_mark.index] + own[key] + text[value.end_mark.index :]
     rest = _EDITORS_LINE.sub("", text, count=1)
     return f"# yaml-language-server: $schema=./{_SCHEMA}\n#\n{rest}"
+
+
+def _copy_tables(text: str, origin: Path, to: Path) -> Path | None:
+    """The folder of tables that a mapping names beside itself, copied; one that is there already stays as it is."""
+    name = yaml.safe_load(text).get("terminology")
+    if not isinstance(name, str) or not (origin / name).is_dir() or (to / name).exists():
+        return None
+    return Path(shutil.copytree(origin / name, to / name))
 
 
 def _write_schema(path: Path) -> None:

@@ -152,7 +152,7 @@ def _show_changes(label: str, last: dict[str, Made], now: dict[str, Made]) -> No
     for key in changed:
         for line in _difference(key, last.get(key), now.get(key)):
             out.print(line, style=_STYLES.get(line[:1]), highlight=False, soft_wrap=True)
-    out.print(f"{label}: {len(changed)} of {len(now)} resources changed", highlight=False)
+    out.print(f"{label}: {len(changed)} resources changed, {len(now)} in all", highlight=False)
 
 
 def _difference(key: str, before: Made | None, after: Made | None) -> Iterator[str]:
@@ -161,4 +161,7 @@ def _difference(key: str, before: Made | None, after: Made | None) -> Iterator[s
 
 
 def _lines(made: Made | None) -> list[str]:
-    return [] if made is None else json.dumps(made.resource, ensure_ascii=False, indent=2).splitlines()
+    if made is None:
+        return []
+    resource = made.explained.resource if made.explained else made.resource  # without the stamp, a digest of the rest
+    return json.dumps(resource, ensure_ascii=False, indent=2).splitlines()
