@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -43,7 +43,6 @@ from medie_fhir.model import (
     NoteText,
     Outcome,
     Produced,
-    RawValue,
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelDescription, ModelServer
@@ -185,7 +184,7 @@ class Pipeline:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         reading, produced = await self._read(note)
         with self.telemetry.station("grounding"):
-            facts = self._facts(reading.values, note)
+            facts = self.grouped(ground(reading.values, note, self.rules, self.cues), note)
         record = _record(document, note, reading, facts, produced)
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
@@ -199,6 +198,18 @@ class Pipeline:
                 return read_text(attachment, data, self.options.limits)
             content = await self.source.content(attachment.url or "")
             return read_text(attachment, content.data, self.options.limits, served_type=content.content_type)
+
+    def grouped(self, facts: tuple[Fact, ...], note: NoteText) -> tuple[Fact, ...]:
+        """A note's facts, each with its tumour where the note has several."""
+        primary = self.mapping.file.primary_field
+        if primary is None:
+            return facts
+
+        def meaning(value: str) -> str | None:
+            concept = code(primary, value, self.tables)
+            return None if concept.match == "none" else concept.key
+
+        return grouped(facts, note, field=primary, meaning=meaning)
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 
@@ -298,18 +309,6 @@ class Pipeline:
                 raise
             self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         return reading, self._produced(model)
-
-    def _facts(self, values: Sequence[RawValue], note: NoteText) -> tuple[Fact, ...]:
-        """The facts of what was read, each with its tumour where the note has several."""
-        facts, primary = ground(values, note, self.rules, self.cues), self.mapping.file.primary_field
-        if primary is None:
-            return facts
-
-        def meaning(value: str) -> str | None:
-            concept = code(primary, value, self.tables)
-            return None if concept.match == "none" else concept.key
-
-        return grouped(facts, note, field=primary, meaning=meaning)
 
     async def _described(self) -> ModelDescription:
         """Which model it is, asked anew every few minutes: another adapter may be served meanwhile, under our name."""

@@ -140,7 +140,7 @@ def test_there_are_sixty_golden_extractions_of_all_seven_fields() -> None:
 
 def test_a_golden_bundle_is_validated_as_it_stands_on_a_server() -> None:
     name, bundle = next(iter(validate.goldens()))
-    posted = json.loads((GOLDEN / "bundles" / f"{name}.json").read_text(encoding="utf-8"))
+    posted = json.loads((GOLDEN / "bundles" / "default" / f"{name}.json").read_text(encoding="utf-8"))
     assert bundle["type"] == "collection"
     assert [e["resource"] for e in bundle["entry"]] == [e["resource"] for e in posted["entry"]]
     assert all(
@@ -167,7 +167,7 @@ def test_a_wrong_resource_within_a_bundle_is_found_and_the_right_one_is_accepted
     except validator.JvmError as missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no validator: {missing}")
     bundles = dict(validate.goldens())
-    right = bundles["everything"]
+    right = bundles["default/everything"]
     wrong = copy.deepcopy(right)
     marker = next(e["resource"] for e in wrong["entry"] if "tumor-marker" in json.dumps(e["resource"].get("meta", {})))
     for value in [element for element in marker if element.startswith("value")]:
