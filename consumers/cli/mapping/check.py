@@ -75,7 +75,7 @@ def _summary(mapping: Mapping) -> Json:
         {
             "name": template.name,
             "field": template.field,
-            "resource_types": _texts(template.resource, "resourceType"),
+            "makes": template.resource.get("resourceType"),
             "when": template.when,
             "profiles": [*_profiles(template.resource)],
             "where": template.where(),
@@ -85,16 +85,11 @@ def _summary(mapping: Mapping) -> Json:
     return {
         "mapping": mapping.label,
         "task": file.task,
-        "resource_types": sorted({t for template in templates for t in template["resource_types"]}),
+        "resource_types": sorted({template["makes"] for template in templates if template["makes"]}),
         "profiles": sorted({p["profile"] for template in templates for p in template["profiles"]}),
         "templates": templates,
         "policy": {field: policy.model_dump(mode="json") for field, policy in file.policy.items()},
     }
-
-
-def _texts(resource: Json, key: str) -> list[str]:
-    """The texts under a key of the resource itself: beside its other keys, or in a block that is laid over it."""
-    return sorted({text for at, text in _leaves(resource) if [p for p in at if not _is_block(p)] == [key]})
 
 
 def _profiles(resource: Json) -> Iterator[Json]:
@@ -123,7 +118,7 @@ def _show(summary: Json) -> None:
     table = _table("template", "field", "makes", "profiles")
     for template in summary["templates"]:
         profiles = [p["profile"].rpartition("/")[2] + (" (if …)" if p["blocks"] else "") for p in template["profiles"]]
-        table.add_row(template["name"], template["field"], ", ".join(template["resource_types"]), ", ".join(profiles))
+        table.add_row(template["name"], template["field"], template["makes"], ", ".join(profiles))
     out.print(table)
     names = list(next(iter(summary["policy"].values()), {}))
     table = _table("policy", *(name.replace("_", " ") for name in names))

@@ -139,7 +139,7 @@ def _of_interest(made: Rendering, resource: str | None) -> tuple[Made, ...]:
 
 
 def _show_first(pipeline: WatchedPipeline, made: Rendering, now: dict[str, Made]) -> None:
-    out.print(f"{pipeline.mapping.label}: {len(now)} resources", highlight=False)
+    out.print(f"{pipeline.mapping.label}: resources {len(now)}", highlight=False)
     for one in now.values():
         by = f"'{one.explained.template}'" if one.explained else "the engine's own"
         out.print(f"  {one.number} {one.reference}: {by}", highlight=False, soft_wrap=True)
@@ -152,7 +152,7 @@ def _show_changes(label: str, last: dict[str, Made], now: dict[str, Made]) -> No
     for key in changed:
         for line in _difference(key, last.get(key), now.get(key)):
             out.print(line, style=_STYLES.get(line[:1]), highlight=False, soft_wrap=True)
-    out.print(f"{label}: {len(changed)} resources changed, {len(now)} in all", highlight=False)
+    out.print(f"{label}: resources {len(now)}, changed {len(changed)}", highlight=False)
 
 
 def _difference(key: str, before: Made | None, after: Made | None) -> Iterator[str]:

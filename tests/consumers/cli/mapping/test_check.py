@@ -6,7 +6,6 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from consumers.cli.mapping import app
-from medie_fhir.shipped import shipped
 
 BROKEN = "name: mine\nversion: x\ntask: oncology\npolicy: {}\ntemplates: []\n"
 
@@ -25,7 +24,7 @@ def test_json_holds_the_same(runner: CliRunner) -> None:
     assert found["resource_types"] == ["Condition", "Observation"]
     by_name = {template["name"]: template for template in found["templates"]}
     stage = by_name["cancer stage"]
-    assert (stage["field"], stage["resource_types"]) == ("stage", ["Observation"])
+    assert (stage["field"], stage["makes"]) == ("stage", "Observation")
     assert len(stage["profiles"]) > 1
     assert all(profile["profile"] in found["profiles"] for profile in stage["profiles"])
     assert any(p["blocks"] for p in stage["profiles"]), "which profile is declared hangs on a condition"
@@ -45,16 +44,3 @@ def test_faults_are_all_told_with_their_places_and_exit_1(runner: CliRunner, tmp
         ("mine.yaml", 5, 12, "templates"),
     ]
     assert all(f["what"] for f in answer["faults"])
-
-
-def test_a_type_that_stands_in_a_merged_block_is_told_too(runner: CliRunner, tmp_path: Path) -> None:
-    text = shipped("mappings", "default.yaml").read_text(encoding="utf-8")
-    start = text.index("  - name: response to treatment")
-    merged = text[:start] + (
-        "  - name: response to treatment\n    field: response\n    resource:\n"
-        '      "{% merge %}": { resourceType: Observation, status: preliminary }\n'
-        "      code: { text: Response }\n      subject: '{{ %subject }}'\n"
-    )
-    (tmp_path / "mine.yaml").write_text(merged, encoding="utf-8")
-    found = json.loads(runner.invoke(app, ["check", "mine.yaml", "--json"]).stdout)
-    assert found["templates"][-1]["resource_types"] == ["Observation"]

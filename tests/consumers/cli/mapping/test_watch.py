@@ -71,12 +71,12 @@ def test_each_save_shows_what_it_changes_or_its_faults_and_ctrl_c_ends_with_0(mi
         assert any("'cancer stage'" in line for line in first)
 
         mine.write_text(good.replace("code: health-concern", "code: problem-list-item"), encoding="utf-8")
-        changed = told.until("resources changed")
+        changed = told.until(", changed ")
         assert [line.strip() for line in changed if line[:2] in ("- ", "+ ")] == [
             '-          "code": "health-concern"',
             '+          "code": "problem-list-item"',
         ]
-        assert "1 resources changed, 2 in all" in changed[-1]
+        assert "resources 2, changed 1" in changed[-1]
 
         mine.write_text(good.replace("version: 1", "version: x", 1), encoding="utf-8")
         assert "mine.yaml" in told.until("faults: 1")[0]
@@ -84,10 +84,10 @@ def test_each_save_shows_what_it_changes_or_its_faults_and_ctrl_c_ends_with_0(mi
         other = mine.with_suffix(".new")  # as many editors save: another file in its place
         other.write_text(good.replace("field: stage\n", "field: response\n", 1), encoding="utf-8")
         other.replace(mine)
-        gone = told.until("resources changed")
+        gone = told.until(", changed ")
         assert "+++ nothing" in gone, "the stage is no longer made"
         assert '+          "code": "health-concern"' in gone, "compared with the last good rendering"
-        assert "2 resources changed, 1 in all" in gone[-1]
+        assert "resources 1, changed 2" in gone[-1]
 
         told.process.send_signal(signal.SIGINT)
         assert told.process.wait(PATIENCE_S) == 0
@@ -100,7 +100,7 @@ def test_a_mapping_that_is_broken_from_the_start_is_waited_for(mine: Path, golde
     with watching(mine, "--extraction", str(golden / "stage-figo.json"), "--resource", "Observation") as told:
         assert any("version: missing" in line for line in told.until("save it again"))
         mine.write_text(good, encoding="utf-8")
-        assert "1 resources" in told.until("Ctrl-C")[0]
+        assert "resources 1" in told.until("Ctrl-C")[0]
         told.process.send_signal(signal.SIGINT)
         assert told.process.wait(PATIENCE_S) == 0
 
