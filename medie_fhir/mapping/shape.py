@@ -12,7 +12,7 @@ from typing import Any
 
 from medie_fhir.model import Json
 
-__all__ = ["MCODE", "faults"]
+__all__ = ["MCODE", "RETRACTABLE", "faults"]
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
 _OBSERVATION_STATUS = frozenset(
@@ -31,7 +31,7 @@ _INTENT = _ORDERS | {"proposal", "plan", "option"}
 _VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueRatio", "valueBoolean", "valueInteger")
 _TUMOUR_MARKER_VALUES = frozenset({"valueQuantity", "valueCodeableConcept", "valueString", "valueRatio"})
 _HGVS_COMPONENTS = frozenset({"48005-3", "81290-9", "48004-6"})
-_RETRACTABLE = frozenset(
+RETRACTABLE = frozenset(
     """
     CarePlan CareTeam ClinicalImpression Communication CommunicationRequest Composition Condition Consent DetectedIssue
     Device DeviceRequest DeviceUseStatement DiagnosticReport FamilyMemberHistory Flag GuidanceResponse ImagingStudy
@@ -47,7 +47,7 @@ def faults(resource: Json) -> list[str]:
     """What is wrong with a resource's shape, in words without its values; empty where nothing is."""
     kind = resource.get("resourceType", "")
     found = list(_RULES.get(kind, _nothing)(resource))
-    if kind not in _RETRACTABLE:
+    if kind not in RETRACTABLE:
         found.append("a resource of this type has no status entered-in-error, and could never be taken back")
     found += _contained(resource)
     for profile in resource.get("meta", {}).get("profile", ()):
