@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.mapping.diff import ABSENT, Change, ElementChange, apply, diff, elements, path_text
@@ -24,6 +24,7 @@ def renderings(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [{**body, "resourceType": kind, "id": id_} for (kind, id_), body in zip(keys, bodies, strict=True)]
 
 
+@settings(deadline=None)
 @given(renderings())
 def test_a_rendering_and_itself_have_no_difference(resources: list[dict[str, Any]]) -> None:
     changes = diff(resources, copy.deepcopy(resources))
@@ -31,6 +32,7 @@ def test_a_rendering_and_itself_have_no_difference(resources: list[dict[str, Any
     assert not any(c.elements for c in changes)
 
 
+@settings(deadline=None)
 @given(renderings(), renderings())
 def test_the_old_and_the_difference_make_the_new(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
     kept = copy.deepcopy(old)
@@ -44,6 +46,7 @@ def _sorted(value: Any) -> Any:
     return [_sorted(v) for v in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(renderings(), renderings())
 def test_what_one_way_came_went_the_other_way(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
     def of(change: Change, a: list[dict[str, Any]], b: list[dict[str, Any]]) -> set[tuple[str, str]]:

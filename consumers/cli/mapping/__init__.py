@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from consumers.cli.mapping.cases import run_cases
 from consumers.cli.mapping.check import check
 from consumers.cli.mapping.diff import diff
 from consumers.cli.mapping.new import new
@@ -25,3 +26,4 @@ app.command()(check)
 app.command()(render)
 app.command()(watch)
 app.command()(diff)
+app.command("test")(run_cases)
