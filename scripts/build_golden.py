@@ -1,8 +1,9 @@
 """Build tests/golden/ from its cases and the sample notes; ``--check`` exits 1 where a file is out of date.
 
 ``extractions/`` holds an extraction record a case, ``bundles/`` what a first publishing of it would post by each of our
-mappings; by mcode.yaml only where that is something else than by default.yaml. The same sources give the same bytes: no
-clock, no random, no model. The sample notes' records are their gold values, grounded.
+mappings; by mcode.yaml only where that is something else than by default.yaml, and by cardiology.yaml of its own notes,
+whose reader is examples/cardiology/answers.yaml. The same sources give the same bytes: no clock, no random, no model.
+The sample notes' records are their gold values, grounded.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from medie_fhir.wiring import Configuration, SystemClock
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 SAMPLES = ROOT / "examples" / "notes" / "gold.jsonl"
+CARDIOLOGY = ROOT / "examples" / "cardiology"
 MARK = re.compile(r"\[\[(?P<field>\w+)(?P<said>(:\w+)*)\|(?P<text>.+?)(=>(?P<value>.+?))?\]\]", re.DOTALL)
 PRODUCED = Produced(
     at="2025-03-02T10:00:00.000Z",
@@ -75,6 +77,21 @@ def build() -> dict[Path, str]:
         for mapping, bundle in bundles.items():
             if bundle is not None and (bundle is plain or _facts(bundle) != _facts(plain)):
                 files[GOLDEN / "bundles" / mapping / f"{name}.json"] = _json(bundle)
+    return files | cardiology()
+
+
+def cardiology() -> dict[Path, str]:
+    """The Bundles of the second speciality's notes: what their reader says, grounded."""
+    pipeline = _publisher(Configuration(Settings(task="cardiology", mapping="cardiology")))
+    answers: dict[str, Json] = yaml.safe_load((CARDIOLOGY / "answers.yaml").read_text(encoding="utf-8"))
+    produced = PRODUCED.model_copy(update={"task": "cardiology@1"})
+    files: dict[Path, str] = {}
+    for name, said in answers.items():
+        text = (CARDIOLOGY / f"{name}.txt").read_text(encoding="utf-8")
+        gold = {field: value.split("; ") for field, value in said.items()}
+        record = _record(name, text, _grounded({"text": text, "gold": gold}, pipeline), {})
+        bundle = pipeline.bundle(record.model_copy(update={"produced": produced}))
+        files[GOLDEN / "bundles" / "cardiology" / f"{name}.json"] = _json(bundle or {})
     return files
 
 

@@ -23,6 +23,9 @@ _VERIFICATION = frozenset({"unconfirmed", "provisional", "differential", "confir
 _PROCEDURE_STATUS = frozenset(
     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown".split()  # noqa: SIM905 - as above
 )
+_STATEMENT_STATUS = frozenset(
+    "active completed entered-in-error intended stopped on-hold unknown not-taken".split()  # noqa: SIM905 - as above
+)
 _REQUEST_STATUS = frozenset(
     "active on-hold cancelled completed entered-in-error stopped draft unknown".split()  # noqa: SIM905 - as above
 )
@@ -119,6 +122,11 @@ def _medication_request(resource: Json) -> Iterator[str]:
         yield "MedicationRequest.intent is not of its required value set"
     if ("medicationCodeableConcept" in resource) == ("medicationReference" in resource):
         yield "MedicationRequest.medication[x] is given once"
+
+
+def _medication_statement(resource: Json) -> Iterator[str]:
+    if resource.get("status") not in _STATEMENT_STATUS:
+        yield "MedicationStatement.status is not of its required value set"
 
 
 def _procedure(resource: Json) -> Iterator[str]:
@@ -223,6 +231,7 @@ def _radiotherapy(resource: Json) -> Iterator[str]:
 _RULES: dict[str, Callable[[Json], Iterator[str]]] = {
     "Condition": _condition,
     "MedicationRequest": _medication_request,
+    "MedicationStatement": _medication_statement,
     "Observation": _observation,
     "Procedure": _procedure,
 }

@@ -95,6 +95,7 @@ def test_good_ones_have_no_faults() -> None:
         (MARKER, {"meta": {"profile": [f"{MCODE}cancer-disease-status"]}}, "97509-4"),
         (DRUG, {"status": "banana"}, "status"),
         (DRUG, {"intent": "banana"}, "intent"),
+        (DRUG, {"resourceType": "MedicationStatement", "meta": {}, "status": "banana"}, "MedicationStatement.status"),
         (DRUG, {"intent": "order"}, "us-core-21"),
         (DRUG, {"medicationReference": {"reference": "Medication/m"}}, "medication[x] is given once"),
         (DRUG, {"contained": [{"resourceType": "Medication", "id": "m"}]}, "dom-3"),
