@@ -171,7 +171,7 @@ class ModelSettings(_Part):
         description="A folder that keeps the model's answers, so that no text is read twice. It holds patients' data.",
     )
     cache_mebibytes: int = Field(default=1024, ge=1, description="So large may `cache` grow; the oldest answers go.")
-    triage: bool = Field(default=True, description="Don't ask the model of text without any sign of what the task is about.")
+    triage: bool = Field(default=True, description="Don't ask the model of text without a sign of the task's subject.")
 
 
 class FhirAuth(_Part):
