@@ -27,6 +27,7 @@ _METHODS = {
     "fish": re.compile(r"\bfish\b"),
     "ihc": re.compile(r"\bihc\b|\bimmunohistochemistry\b|\bimmunostain(?:ing)?\b"),
 }
+_TWO_LETTERS = 2  # "ER" and "PR" alone are also a room and a response
 _RATIO = re.compile(r"\bratio\b")
 _FILLER = re.compile(
     r"\b(?:by|on|of|in|at|was|is|the|a|an|and|for|with|tps|tumor proportion score|ihc|fish|ish|ngs|pcr|"
@@ -59,7 +60,9 @@ def _parsed(text: str, value: str, tables: Tables) -> Concept | None:
     if marker is None:
         return None
     result = _result(rest, marker, tables["biomarker_results"]) if implied is None else _implied(rest, implied)
-    return None if result is None else _concept(marker, result, text, value)
+    if result is None or (len(text.strip()) <= _TWO_LETTERS and result == (None, None)):
+        return None
+    return _concept(marker, result, text, value)
 
 
 def _marker(text: str, tables: Tables) -> tuple[Entry | None, str, Entry | None]:
