@@ -50,9 +50,17 @@ def code_biomarker(value: str, tables: Tables) -> Concept:
     concept = _parsed(whole, value, tables)
     if concept is None and (parts := parenthesised(text)) is not None and not denies(parts[1]):
         concept = _parsed(parts[0], value, tables)
-        if concept is not None and not {"result_code", "quantity"} & concept.attributes.keys():
+        if concept is not None and not _stands(concept, parts[1], tables["biomarker_results"]):
             concept = None
     return concept or text_only(value)
+
+
+def _stands(concept: Concept, remark: str, table: Table) -> bool:
+    """Whether a result is told outside of the parentheses, and none inside that takes it back: "high (normalized)"."""
+    told = {"result_code", "quantity"} & concept.attributes.keys()
+    inside = {hit.entry.slug for hit in table.named(remark) if not _ASPECTS.fullmatch(remark[hit.start : hit.end])}
+    both = len(told) > 1 and find_quantity(remark) is not None  # "elevated (12 ng/mL), nadir 0.2 ng/mL"
+    return bool(told) and not both and inside <= {concept.attributes.get("result_code")}
 
 
 def _parsed(text: str, value: str, tables: Tables) -> Concept | None:

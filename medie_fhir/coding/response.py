@@ -57,6 +57,12 @@ def code_response(value: str, tables: Tables) -> Concept:
     """The Concept of a response: ``code`` SNOMED CT, then the RECIST answer of LOINC."""
     table = tables["responses"]
     hit = _find(value, table, tables)
+    if hit is None and (parts := parenthesised(plain(value))) is not None and "patholog" in parts[1]:
+        hit = _find(" ".join(reversed(parts)), table, tables) or _find(
+            parts[1], table, tables
+        )  # of the specimen, which RECIST does not judge
+        if hit is None:
+            return text_only(value)
     if hit is None and (parts := parenthesised(plain(value))) is not None:
         outer, inner = (_find(part, table, tables) for part in parts)
         if _LATER_FIRST.match(f" {parts[1]} "):

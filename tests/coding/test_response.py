@@ -85,3 +85,15 @@ def test_what_recist_does_not_know_gets_no_recist_answer(tables: Tables, value: 
 
 def test_refractory_is_not_progression(tables: Tables) -> None:
     assert code_response("refractory", tables).codings == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "row"),
+    [
+        ("partial response (pathologic)", "responses:pathologic-partial-response"),
+        ("complete response (pathologic)", "responses:pathologic-complete-response"),
+        ("near complete response (pathologic RCB I)", None),
+    ],
+)
+def test_a_pathologist_judges_not_by_recist(tables: Tables, value: str, row: str | None) -> None:
+    assert code_response(value, tables).row == row
