@@ -70,6 +70,7 @@ stack-demo: stack ## Stream the sample notes through the real ones
 bench: $(VENV)/.tested ## Measure, and write build/bench*.json; a real Kafka and a real HAPI need Java and Maven
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/consume.py
+	@$(BIN)/python benchmarks/remap.py
 	@$(BIN)/python benchmarks/write.py
 
 faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json

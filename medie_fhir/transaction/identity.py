@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import lru_cache
 
 from medie_fhir.model import DocumentInfo
 
@@ -23,6 +24,7 @@ FACTS = f"{BASE}/fact"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, BASE)
 
 
+@lru_cache(maxsize=1024)  # a document's, a Device's and a Provenance's are asked for several times a note
 def _id(*parts: str | int | None) -> str:
     return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, ensure_ascii=True, separators=(",", ":"))))
 

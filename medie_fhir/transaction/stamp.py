@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any
 
 from medie_fhir.model import Json
@@ -40,6 +41,7 @@ _ENGINES = frozenset(
     }
 )
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_SHORTEST_INSTANT = len("2026-01-01T00:00:00Z")
 _REFERENCE = re.compile(r"(?:https?://.+/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.+)?")
 
 
@@ -86,44 +88,53 @@ def relative(reference: str) -> str:
 def _digests(resource: Json) -> tuple[str, str, str]:
     whose = {k: v for k, v in resource.items() if k in _WHOSE}
     content = {k: v for k, v in resource.items() if k not in _WHOSE and k.removeprefix("_") not in _NOT_CLINICAL}
-    return _digest(content, extensions=False), _digest(content, extensions=True), _digest(whose, extensions=False)
+    whole = _text(content, extensions=True)
+    extended = '"extension":' in whole or '"_' in whole
+    bare = _text(content, extensions=False) if extended else whole
+    return _digest(bare), _digest(whole), _digest(_text(whose, extensions=False))
 
 
-def _digest(content: Json, *, extensions: bool) -> str:
-    text = _text(_canonical(content, extensions=extensions))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+def _digest(text: str) -> str:
+    return hashlib.sha256((text or "null").encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _text(value: Any, *, extensions: bool) -> str:
+    """A value as JSON, in the one form that all its spellings share; nothing for what is empty."""
+    if isinstance(value, str):
+        return encode_basestring(instant(value)) if value else ""
+    if isinstance(value, dict):
+        return _object(value, extensions=extensions)
+    if isinstance(value, list):
+        items = sorted([text for item in value if (text := _text(item, extensions=extensions))])
+        return f"[{','.join(items)}]" if items else ""
+    if value is None:
+        return ""
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def _canonical(value: Any, *, extensions: bool) -> Any:
-    """A value in the one form that all its spellings share; None for what is empty."""
-    match value:
-        case dict():
-            return _object(value, extensions=extensions) or None
-        case list():
-            items = (_canonical(item, extensions=extensions) for item in value)
-            return sorted((item for item in items if item is not None), key=_text) or None
-        case float() if value.is_integer():
-            return int(value)
-        case str():
-            return instant(value) or None
-    return value
+def _object(value: Json, *, extensions: bool) -> str:
+    if isinstance(value.get("reference"), str):
+        value = {k: relative(v) if k == "reference" else v for k, v in value.items() if _is_of_reference(k)}
+    elif isinstance(value.get("code"), str) and all(map(_is_of_coding, value)):
+        value = {k: v for k, v in value.items() if k not in ("version", "userSelected")}
+    said = {}
+    for key, part in value.items():
+        if key == _COMMENTS or (not extensions and _is_extension(key)):
+            continue
+        counts = [e for e in part if e.get("url") not in _ENGINES] if key == "extension" else part
+        if text := _text(counts, extensions=extensions):
+            said[key] = text
+    if len(said) > 1:  # a display alone is all that is said
+        said.pop("display", None)
+    return f"{{{','.join([f'{encode_basestring(k)}:{said[k]}' for k in sorted(said)])}}}" if said else ""
 
 
-def _object(value: Json, *, extensions: bool) -> Json:
-    kept = {k: v for k, v in value.items() if k != _COMMENTS and (extensions or not _is_extension(k))}
-    if "extension" in kept:
-        kept["extension"] = [e for e in kept["extension"] if e.get("url") not in _ENGINES]
-    if isinstance(reference := kept.get("reference"), str):
-        kept = {k: v for k, v in kept.items() if _is_extension(k)} | {"reference": relative(reference)}
-    elif isinstance(kept.get("code"), str) and all(k in _CODING or _is_extension(k) for k in kept):
-        kept = {k: v for k, v in kept.items() if k not in ("version", "userSelected")}
-    made = {k: _canonical(v, extensions=extensions) for k, v in kept.items()}
-    said = {k: v for k, v in made.items() if v is not None}
-    return {k: v for k, v in said.items() if k != "display"} or said  # a display alone is all that is said
+def _is_of_reference(key: str) -> bool:
+    return key == "reference" or _is_extension(key)
+
+
+def _is_of_coding(key: str) -> bool:
+    return key in _CODING or key == _COMMENTS or _is_extension(key)
 
 
 def _is_extension(key: str) -> bool:
@@ -133,7 +144,7 @@ def _is_extension(key: str) -> bool:
 
 def instant(text: str) -> str:
     """An instant in UTC, so that all its spellings are one; any other text as it is."""
-    if not _INSTANT.fullmatch(text):
+    if len(text) < _SHORTEST_INSTANT or not _INSTANT.fullmatch(text):
         return text
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()

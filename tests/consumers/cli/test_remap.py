@@ -1,0 +1,135 @@
+"""``medie-fhir remap`` as an operator runs it: records in a file, FHIR over HTTP, a kill in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.cli.remap_views import line
+from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.model import NoteEvent
+from medie_fhir.pipeline import Pipeline
+from medie_fhir.transaction import transaction
+
+COMMAND = [sys.executable, "-c", "from consumers.cli import main; main()", "remap"]
+NOTES = 12
+Event = Callable[..., bytes]
+
+
+@pytest.fixture
+async def records(pipeline: Pipeline, model: Any, event: Event, tmp_path: Path) -> Path:
+    model.script = {"Lung": {"cancer_type": "lung adenocarcinoma", "stage": "IV"}}
+    made = []
+    for number in range(NOTES):
+        (note,) = await pipeline.events(event("Lung adenocarcinoma, stage IV.", f"d{number}"))
+        assert isinstance(note, NoteEvent)
+        made.append((await pipeline.extract(note)).to_json())
+    path = tmp_path / "records.ndjson"
+    path.write_text("\n".join(made), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def served() -> Iterator[FhirTwin]:
+    with FhirTwin() as twin:
+        asyncio.run(twin.transact(transaction([{"resourceType": "Patient", "id": "p1"}])))
+        yield twin
+
+
+def environment(server: FhirTwinServer) -> dict[str, str]:
+    return {**os.environ, "MEDIE_FHIR__BASE_URL": server.base_url}
+
+
+def run(server: FhirTwinServer, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], env=environment(server), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_dry_then_written_then_nothing_left_and_the_report_is_the_same(records: Path, served: FhirTwin) -> None:
+    with FhirTwinServer(served) as server:
+        before = served.count_versions()
+        dry = run(server, "--on", str(records), "--json")
+        assert served.count_versions() == before
+        written = run(server, "--on", str(records), "--write", "--json")
+        after = served.count_versions()
+        again = run(server, "--on", str(records), "--write")
+    assert (dry.returncode, written.returncode, again.returncode) == (0, 0, 0), dry.stderr + written.stderr
+    told, done = json.loads(dry.stdout), json.loads(written.stdout)
+    assert (told["written"], done["written"]) == (False, True)
+    assert told["resources"] == done["resources"] == {"cancer_type": {"created": NOTES}, "stage": {"created": NOTES}}
+    assert after > before
+    assert served.count_versions() == after
+    assert f"documents: {NOTES} ({NOTES} unchanged)" in again.stdout
+
+
+def test_killed_in_between_it_goes_on_where_it_was(records: Path, served: FhirTwin, tmp_path: Path) -> None:
+    state, reached = tmp_path / "state.json", threading.Event()
+
+    def count(request: Any) -> None:
+        if request.method == "POST" and len(served.current("DocumentReference")) >= NOTES // 2:
+            reached.set()
+
+    words = ["--on", str(records), "--write", "--state", str(state), "--json"]
+    with FhirTwinServer(served, fault=count) as server:
+        process = subprocess.Popen(
+            [*COMMAND, *words, "--rate", "10"],
+            env=environment(server),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert reached.wait(120)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        assert "run it again to go on from here" in err
+        first = json.loads(out)
+        assert first["stopped"]
+        assert 0 < sum(first["documents"].values()) < NOTES
+        refused = run(server, *words, "--field", "stage")
+        assert refused.returncode == 2
+        assert "--restart" in refused.stderr
+        rest = run(server, *words)
+    assert rest.returncode == 0, rest.stderr
+    assert json.loads(rest.stdout)["documents"] == {"written": NOTES}
+    assert "going on after" in rest.stderr
+    assert not state.exists()
+    assert len(served.current("DocumentReference")) == NOTES
+
+
+def test_a_document_that_fails_is_named_and_the_exit_code_is_1(records: Path) -> None:
+    with FhirTwin() as nobody, FhirTwinServer(nobody) as server:
+        failed = run(server, "--on", str(records), "--document", "DocumentReference/d3")
+    assert failed.returncode == 1, failed.stderr
+    assert "failed: DocumentReference/d3: SubjectMissing" in failed.stdout
+
+
+def test_a_field_that_the_task_lacks_and_a_target_that_tells_nothing_are_wrong_use(
+    records: Path, served: FhirTwin, tmp_path: Path
+) -> None:
+    with FhirTwinServer(served) as server:
+        unknown = run(server, "--on", str(records), "--field", "colour")
+        os.environ["MEDIE_FHIR__BUNDLES"] = str(tmp_path / "out")
+        try:
+            blind = run(server, "--on", str(records))
+        finally:
+            del os.environ["MEDIE_FHIR__BUNDLES"]
+    assert (unknown.returncode, blind.returncode) == (2, 2)
+    assert "colour" in unknown.stderr
+    assert "fhir.shadow" in blind.stderr
+
+
+def test_a_line_tells_how_far_how_fast_and_how_long() -> None:
+    assert line(100, 400, 10.0) == "100 of 400 documents, 10.0/s, 30 s left"
+    assert line(0, 0, 0.0) == "0 of 0 documents, 0.0/s"
