@@ -7,7 +7,7 @@ What is written to the topic after the beginning is not read: a running consumer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -76,7 +76,7 @@ async def stored_records(
     start: Position | None = None,
     broken: Callable[[str], None] | None = None,
     broker: Broker | None = None,
-) -> AsyncIterator[StoredRecord]:
+) -> AsyncGenerator[StoredRecord, None]:
     """The newest record of each document, in the order of the store.
 
     ``on`` is an NDJSON file, a folder of them (``*.ndjson``, ``*.jsonl``, by name), ``topic`` for the settings'

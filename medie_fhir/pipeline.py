@@ -42,7 +42,6 @@ from medie_fhir.model import (
     NoteText,
     Outcome,
     Produced,
-    RawValue,
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelServer, TerminologyServer
@@ -163,7 +162,7 @@ class Pipeline:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         reading, by = await self._read(note)
         with self.telemetry.station("grounding"):
-            facts = self._facts(reading.values, note)
+            facts = self.grouped(ground(reading.values, note, self.rules, self.cues), note)
         record = _record(document, note, reading, facts, by)
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
@@ -177,6 +176,12 @@ class Pipeline:
                 return read_text(attachment, data, self.options.limits)
             content = await self.source.content(attachment.url or "")
             return read_text(attachment, content.data, self.options.limits, served_type=content.content_type)
+
+    def grouped(self, facts: tuple[Fact, ...], note: NoteText) -> tuple[Fact, ...]:
+        """A note's facts, each with its tumour where the note has several."""
+        drafting = self._drafting
+        primary = drafting.mapping.file.primary_field
+        return facts if primary is None else grouped(facts, note, field=primary, meaning=drafting.meaning)
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 
@@ -329,12 +334,6 @@ class Pipeline:
                 raise
             self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         return reading, produced(self.task, model, self.clock.now())
-
-    def _facts(self, values: Sequence[RawValue], note: NoteText) -> tuple[Fact, ...]:
-        """The facts of what was read, each with its tumour where the note has several."""
-        facts, drafting = ground(values, note, self.rules, self.cues), self._drafting
-        primary = drafting.mapping.file.primary_field
-        return facts if primary is None else grouped(facts, note, field=primary, meaning=drafting.meaning)
 
     async def _fetched(self, reference: str) -> bytes:
         """The DocumentReference behind a bare reference: from the source server, or from an allowed host."""

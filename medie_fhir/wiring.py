@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from medie_fhir.adapters.cached_model import CachedModel
 from medie_fhir.adapters.fhir_pace import PacedFhir
 from medie_fhir.adapters.llama_cpp import LlamaCpp
-from medie_fhir.adapters.model_files import ADAPTER, BASE, locate
+from medie_fhir.adapters.model_files import ADAPTER, BASE, LEARNED, locate
 from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.unwritten import Unwritten
@@ -39,6 +39,7 @@ __all__ = [
     "SystemClock",
     "WatchedPipeline",
     "assemble_pipeline",
+    "check_learned",
     "mapping_path",
     "open_model",
     "open_pipeline",
@@ -138,6 +139,15 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}: is not UTF-8") from None
 
 
+def check_learned(settings: Settings, task: Task) -> None:
+    """Raise SettingsError where the embedded model would be asked what it has not learned, and would say anything."""
+    if settings.model.base_url is None and task.adapter != LEARNED:
+        raise SettingsError(
+            f"model.base_url: the embedded model has learned the questions of '{LEARNED}', and the task {task.name}"
+            f" asks those of '{task.adapter}': name a server that has learned them"
+        )
+
+
 @asynccontextmanager
 async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
     """The model server that the settings name, or the embedded model, started. Raises DependencyMissing."""
@@ -192,6 +202,8 @@ async def open_pipeline(
     ``topic``: where Bundles go, where the settings name one. ``configuration``: what they name, where it is loaded.
     """
     configuration = configuration or Configuration(settings)
+    if with_model:
+        check_learned(settings, configuration.task)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source

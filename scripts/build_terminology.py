@@ -112,14 +112,19 @@ def metastatic_sites(sources: Sources) -> Iterator[Row]:
 
 
 def genes(sources: Sources) -> Iterator[Row]:
-    """genes.csv: an alias that two genes of the table share, or that is another's symbol, names none of them."""
+    """genes.csv: an alias that two genes of the table share, or that is another's symbol, names none of them.
+
+    One without a digit is mostly a word, a disease or a drug too (TEL, ARF, MTC): the list says which count.
+    """
     content = listed("genes")
     chosen = [sources.gene(symbol) for symbol in sorted(set(content["symbols"].split()))]
     symbols = {gene.symbol.casefold() for gene in chosen}
     claims = Counter(alias for gene in chosen for alias in {a.casefold() for a in gene.aliases})
     refused = symbols | {str(word) for word in content["drop"]} | {a for a, n in claims.items() if n > 1}
+    kept = set(str(content["keep"]).split())
     for gene in chosen:
-        aliases = [a.casefold() for a in gene.aliases if len(a) >= SHORTEST_ALIAS and a.casefold() not in refused]
+        own = [a.casefold() for a in gene.aliases if any(map(str.isdigit, a)) or a.casefold() in kept]
+        aliases = [alias for alias in own if len(alias) >= SHORTEST_ALIAS and alias not in refused]
         names = dict.fromkeys([*aliases, *content["also"].get(gene.symbol, ())])
         yield Row(gene.symbol.lower(), "gene", HGNC, gene.code, gene.symbol, "|".join(names), "hgnc")
 
@@ -208,7 +213,8 @@ def treatments(sources: Sources) -> Iterator[Row]:
             yield text(concept, name, synonyms)
             yield Row(concept, "kind", code=group["kind"])
             if procedure:
-                yield coded(concept, "code", sources.code(SNOMED, procedure.strip()))
+                role = "broader" if procedure.startswith("<") else "code"
+                yield coded(concept, role, sources.code(SNOMED, procedure.strip("< ")))
             elif not parts:
                 yield from (coded(concept, "code", found) for found in sources.drug(official or name))
             for part in filter(None, (p.strip() for p in parts.split(","))):

@@ -61,6 +61,8 @@ _STEMS = re.compile(
 )
 _DRUG_NAME = re.compile(r"^[A-Z][a-z]{5,}$")
 _SYMBOL = re.compile(r"^(?=.*[A-Z].*[A-Z0-9])[A-Z][A-Za-z0-9]*(?:-[A-Z0-9]+)?$")
+_DIGIT = re.compile(r"\d")
+_ANTIGEN = re.compile(r"CD\d+[A-Za-z]?$")
 # Words of a report of a variant that are a gene's alias too, in capitals.
 _NO_GENE = frozenset(
     words(
@@ -214,7 +216,10 @@ def drugs(sources: Sources, known: set[str]) -> list[Concept]:
 
 
 def genes(sources: Sources, known: set[str]) -> Iterator[tuple[str, Found, list[str]]]:
-    """All protein-coding genes that the curated table lacks: symbol, code, aliases in HGNC's own letters."""
+    """All protein-coding genes that the curated table lacks: symbol, code, aliases in HGNC's own letters.
+
+    Of the aliases only those with a digit: TNM, MRI, ALT and COPD are some gene's alias too. A CD number is an antigen.
+    """
     every = sources.protein_coding()
     symbols = {gene.symbol for gene in every}
     claims: dict[str, set[str]] = defaultdict(set)
@@ -228,7 +233,11 @@ def genes(sources: Sources, known: set[str]) -> Iterator[tuple[str, Found, list[
         names = [
             alias
             for alias in dict.fromkeys(gene.aliases)
-            if gene_like(alias) and alias.casefold() not in folded and len(claims[alias.casefold()]) == 1
+            if gene_like(alias)
+            and _DIGIT.search(alias)
+            and not _ANTIGEN.match(alias)
+            and alias.casefold() not in folded
+            and len(claims[alias.casefold()]) == 1
         ]
         yield gene.symbol, Found(HGNC, gene.code, gene.symbol, "hgnc"), names
 

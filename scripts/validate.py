@@ -33,8 +33,8 @@ Json = dict[str, Any]
 
 def goldens(folder: Path = GOLDEN / "bundles") -> Iterator[tuple[str, Json]]:
     """The golden bundles as their resources stand on a server, where references have something to resolve to."""
-    for path in sorted(folder.glob("*.json")):
-        yield path.stem, as_stored(json.loads(path.read_text(encoding="utf-8")))
+    for path in sorted(folder.rglob("*.json")):
+        yield str(path.relative_to(folder).with_suffix("")), as_stored(json.loads(path.read_text(encoding="utf-8")))
 
 
 def as_stored(bundle: Json) -> Json:

@@ -167,7 +167,7 @@ def test_a_wrong_resource_within_a_bundle_is_found_and_the_right_one_is_accepted
     except validator.JvmError as missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no validator: {missing}")
     bundles = dict(validate.goldens())
-    right = bundles["everything"]
+    right = bundles["default/everything"]
     wrong = copy.deepcopy(right)
     marker = next(e["resource"] for e in wrong["entry"] if "tumor-marker" in json.dumps(e["resource"].get("meta", {})))
     for value in [element for element in marker if element.startswith("value")]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from medie_fhir.errors import InvalidMapping, ModelRefused
-from medie_fhir.settings import FhirSettings, Settings
+from medie_fhir.errors import InvalidMapping, InvalidTerminology, ModelRefused, SettingsError
+from medie_fhir.settings import FhirSettings, ModelSettings, Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.telemetry import Silent
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import Configuration, open_pipeline
+from medie_fhir.wiring import Configuration, check_learned, open_pipeline
 
 
 def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
@@ -32,3 +32,36 @@ async def test_an_opened_pipeline_counts_its_servers_work_and_tells_its_listener
         assert (pipeline.source.worked, pipeline.written.worked) == (0, 1)
         with pytest.raises(ModelRefused):
             await pipeline.model.describe()
+
+
+def test_a_mappings_own_tables_are_beside_it_and_the_settings_folder_goes_before(tmp_path: Path) -> None:
+    for name in ("cardiology.yaml", "cardiology/rhythm.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(shipped("mappings", name).read_bytes())
+    mine = Settings(task="cardiology", mapping=str(tmp_path / "cardiology.yaml"))
+    assert Configuration(mine).tables.tables.keys() == {"rhythm"}
+    other = mine.model_copy(update={"terminology": shipped("mappings", "cardiology")})
+    assert "medication" in Configuration(other).tables.tables
+
+
+def test_oncology_without_its_tables_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rhythm.csv").write_bytes(shipped("mappings", "cardiology", "rhythm.csv").read_bytes())
+    with pytest.raises(InvalidTerminology, match=r"cancers\.csv"):
+        Configuration(Settings(terminology=tmp_path))
+
+
+async def test_the_embedded_model_is_not_asked_what_it_has_not_learned(tmp_path: Path) -> None:
+    settings = Settings(task="cardiology", mapping="cardiology", fhir=FhirSettings(bundles=tmp_path))
+    with pytest.raises(SettingsError, match=r"model\.base_url.*cardiology"):
+        async with open_pipeline(settings):
+            pass
+    async with open_pipeline(settings, with_model=False) as pipeline:
+        assert pipeline.task.name == "cardiology"
+
+
+def test_another_server_may_have_learned_any_task() -> None:
+    task = Configuration(Settings(task="cardiology", mapping="cardiology")).task
+    served = Settings(model=ModelSettings.model_validate({"base_url": "http://model.example.org:8000/v1"}))
+    check_learned(served, task)
+    with pytest.raises(SettingsError):
+        check_learned(Settings(), task)

@@ -29,7 +29,7 @@ from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.terminology_server import open_terminology
-from medie_fhir.wiring import Configuration, open_model
+from medie_fhir.wiring import Configuration, check_learned, open_model
 
 __all__ = ["doctor"]
 
@@ -214,9 +214,10 @@ async def _model(settings: Settings) -> str:
 
 
 async def _adapter(settings: Settings) -> str:
+    task = Configuration(settings).task
+    check_learned(settings, task)
     async with open_model(settings) as model:
         described = await model.describe()
-    task = Configuration(settings).task
     if described.adapter is None:
         raise ModelRefused(
             f"the server names no LoRA adapter behind '{settings.model.name}': the task {task.name} expects one trained"

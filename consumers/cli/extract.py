@@ -21,7 +21,7 @@ from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import open_pipeline
 
-__all__ = ["extract"]
+__all__ = ["extract", "read_note"]
 
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 §2.24.0.1
 _PATIENT = re.compile(rf"(https?://\S+/)?Patient/{_FHIR_ID.pattern}")
@@ -108,7 +108,7 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json:
             task = bar.add_task("notes", total=len(texts))
             for name, text in texts:
                 try:
-                    record = await _record(pipeline, name, text, subject)
+                    record = await read_note(pipeline, name, text, subject)
                 except MedieError as error:
                     if error.policy not in (Policy.SKIP, Policy.DEAD_LETTER):
                         raise
@@ -120,7 +120,8 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json:
     return failed
 
 
-async def _record(pipeline: Pipeline, name: str, text: str, subject: str) -> ExtractionRecord:
+async def read_note(pipeline: Pipeline, name: str, text: str, subject: str) -> ExtractionRecord:
+    """What is read in a text that no DocumentReference came with. Raises NoteSkipped, DocumentError, ModelError."""
     document = DocumentInfo(reference=_reference(name), status="current", subject={"reference": subject})
     return await pipeline.extract_text(document, note_text(text, limits=pipeline.options.limits))
 

@@ -20,7 +20,7 @@ from typing import IO
 from medie_fhir.errors import DependencyMissing
 from medie_fhir.shipped import shipped
 
-__all__ = ["ADAPTER", "BASE", "ModelFile", "Progress", "Status", "listing", "locate", "pull"]
+__all__ = ["ADAPTER", "BASE", "LEARNED", "ModelFile", "Progress", "Status", "listing", "locate", "pull"]
 
 Progress = Callable[[str, int, int | None], None]
 """Told of the work as it goes on: the step (``download``, ``unpack``), bytes done, bytes in all (None: not known)."""
@@ -58,6 +58,9 @@ ADAPTER = ModelFile(
     licence="Apache-2.0",
     origin="ships with medie-fhir",
 )
+LEARNED = "medical-ie"
+"""The ``adapter`` of the tasks whose questions the embedded adapter has learned."""
+
 _FILES = {file.name: file for file in (BASE, ADAPTER)}
 
 

@@ -27,6 +27,7 @@ _METHODS = {
     "fish": re.compile(r"\bfish\b"),
     "ihc": re.compile(r"\bihc\b|\bimmunohistochemistry\b|\bimmunostain(?:ing)?\b"),
 }
+_TWO_LETTERS = 2  # "ER" and "PR" alone are also a room and a response
 _RATIO = re.compile(r"\bratio\b")
 _FILLER = re.compile(
     r"\b(?:by|on|of|in|at|was|is|the|a|an|and|for|with|tps|tumor proportion score|ihc|fish|ish|ngs|pcr|"
@@ -49,9 +50,17 @@ def code_biomarker(value: str, tables: Tables) -> Concept:
     concept = _parsed(whole, value, tables)
     if concept is None and (parts := parenthesised(text)) is not None and not denies(parts[1]):
         concept = _parsed(parts[0], value, tables)
-        if concept is not None and not {"result_code", "quantity"} & concept.attributes.keys():
+        if concept is not None and not _stands(concept, parts[1], tables["biomarker_results"]):
             concept = None
     return concept or text_only(value)
+
+
+def _stands(concept: Concept, remark: str, table: Table) -> bool:
+    """Whether a result is told outside of the parentheses, and none inside that takes it back: "high (normalized)"."""
+    told = {"result_code", "quantity"} & concept.attributes.keys()
+    inside = {hit.entry.slug for hit in table.named(remark) if not _ASPECTS.fullmatch(remark[hit.start : hit.end])}
+    both = len(told) > 1 and find_quantity(remark) is not None  # "elevated (12 ng/mL), nadir 0.2 ng/mL"
+    return bool(told) and not both and inside <= {concept.attributes.get("result_code")}
 
 
 def _parsed(text: str, value: str, tables: Tables) -> Concept | None:
@@ -59,7 +68,9 @@ def _parsed(text: str, value: str, tables: Tables) -> Concept | None:
     if marker is None:
         return None
     result = _result(rest, marker, tables["biomarker_results"]) if implied is None else _implied(rest, implied)
-    return None if result is None else _concept(marker, result, text, value)
+    if result is None or (len(text.strip()) <= _TWO_LETTERS and result == (None, None)):
+        return None
+    return _concept(marker, result, text, value)
 
 
 def _marker(text: str, tables: Tables) -> tuple[Entry | None, str, Entry | None]:

@@ -22,6 +22,21 @@ _LATER_LAST = re.compile(r"\s*(?:,|->|→)?\s*\b(?:then|followed by|and then|sub
 _LATER_FIRST = re.compile(r"\s+\b(?:after|following)\b\s+(?:an? )?(?:initial |prior |brief )?")
 _TREATED = re.compile(r"\s+(?:to|on|with|after|following)\s+")
 _ALTERNATIVES = re.compile(r"\s*/\s*")
+# A part that answers says nothing of the whole disease; a part that grows is progression of the whole.
+_PART = re.compile(
+    r"\b(?:(?:extra|intra)?cranial(?:ly)?|cns|brain|cerebral|liver|hepatic|lungs?|pulmonary|bones?|osseous|skeletal|"
+    r"nod(?:es?|al)|peritoneal|adrenals?|local(?:ly)?|loco-?regional(?:ly)?|distant|primary|breast|axilla(?:ry)?|skin|"
+    r"visceral|marrow)\b"
+)
+_OF_ANY_PART = frozenset(
+    {
+        "biochemical-progression",
+        "pathologic-complete-response",
+        "pathologic-partial-response",
+        "progressive-disease",
+        "recurrence",
+    }
+)
 _OF_TREATMENT = frozenset(
     words("and plus + with the line first second third prior initial maintenance adjuvant braf mek then")
 )
@@ -30,6 +45,7 @@ _REMISSION = frozenset(
         "complete-response",
         "full-remission",
         "no-evidence-of-disease",
+        "no-measurable-disease",
         "pathologic-complete-response",
         "remission",
         "undetectable-psa",
@@ -41,13 +57,23 @@ def code_response(value: str, tables: Tables) -> Concept:
     """The Concept of a response: ``code`` SNOMED CT, then the RECIST answer of LOINC."""
     table = tables["responses"]
     hit = _find(value, table, tables)
+    if hit is None and (parts := parenthesised(plain(value))) is not None and "patholog" in parts[1]:
+        hit = _find(" ".join(reversed(parts)), table, tables) or _find(
+            parts[1], table, tables
+        )  # of the specimen, which RECIST does not judge
+        if hit is None:
+            return text_only(value)
     if hit is None and (parts := parenthesised(plain(value))) is not None:
         outer, inner = (_find(part, table, tables) for part in parts)
-        if outer is not None and (
+        if _LATER_FIRST.match(f" {parts[1]} "):
+            hit = _find(" ".join(parts), table, tables)
+        elif outer is not None and (
             _same(outer, inner) if inner else not (any(table.named(parts[1])) or denies(parts[1]))
         ):
             hit = Hit(outer.entry, "rule")
-    return text_only(value) if hit is None else as_concept(hit)
+    if hit is None or (hit.entry.slug not in _OF_ANY_PART and _PART.search(plain(value))):
+        return text_only(value)
+    return as_concept(hit)
 
 
 def _find(text: str, table: Table, tables: Tables) -> Hit | None:

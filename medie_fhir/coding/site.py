@@ -23,6 +23,9 @@ _MODIFIERS = frozenset(
     )
 )
 _VERTEBRA = re.compile(r"^(?:c[1-7]|t(?:[1-9]|1[0-2])|l[1-5])$")
+_ADENOPATHY = re.compile(r"\b(?:lymph)?adenopath(?:y|ies)\b", re.IGNORECASE)
+_LEVEL = re.compile(r"\blevels? (?:[1-7]|i{1,3}|iv|vi{0,2})[ab]?\b", re.IGNORECASE)
+_WIDER = frozenset({"area", "region"})  # not the node that an adjective stands for: "supraclavicular area"
 _SNOMED = "http://snomed.info/sct"
 
 
@@ -43,12 +46,14 @@ def code_site(value: str, tables: Tables) -> Concept:
         found = table.find(text)
         if found is None or "laterality" in found[0].codings:
             found = None
-            singular = " ".join(words(text, plurals=True))
+            singular = " ".join(words(_ADENOPATHY.sub("lymph node", _LEVEL.sub(" ", text)), plurals=True))
             bare, _ = without(singular, _MODIFIERS)
             bare = " ".join("vertebra" if _VERTEBRA.match(word) else word for word in bare.split())
             bare = " ".join(dict.fromkeys(bare.split()))
             if bare and (reached := table.find(bare)) is not None and "laterality" not in reached[0].codings:
-                return Hit(reached[0], "rule")
+                told = reached[0].slug != "lymph-node" and "node" not in bare
+                nodes = told and table.is_a(reached[0], table.entries["lymph-node"])
+                return None if nodes and not _WIDER.isdisjoint(singular.split()) else Hit(reached[0], "rule")
         return Hit(*found) if found else None
 
     hit = find_in_parts(value, table, find)

@@ -17,7 +17,7 @@ _MODIFIERS = frozenset(
         "additional adjuvant by administered alone and based completed completion concurrent concomitant "
         "consolidation continued current curative daily definitive dose dense dual elective followed frontline "
         "further given high infusion induction initial initially injection intensity intravenous iv later left "
-        "low line maintenance metronomic modified neoadjuvant next observation oral ongoing palliative "
+        "low line maintenance metronomic modified neoadjuvant next observation oral ongoing palliation palliative "
         "perioperative planned po postoperative preoperative previous previously prior primary received "
         "rechallenge regimen resumed right robotic robotically laparoscopic open assisted salvage second "
         "sequential short course sided single agent started subsequent subsequently systemic tablet the then "
@@ -30,6 +30,9 @@ _DOSE = re.compile(
     r"\b(?:every|q)\s?\d*\s?(?:days?|weeks?|w|d)\b|"
     r"\b(?:\d+(?:st|nd|rd|th)|first|second|third|fourth)[- ]line\b|\b(?:bid|tid|qd|qod|prn|for)\b|\bauc ?\d(?:\.\d)?\b"
 )
+# Written small these are words, or stand for other things ("rt" for right): they are treatments in capitals only.
+_IN_CAPITALS = frozenset({"ac", "act", "br", "chop", "ep", "ice", "rt", "tc", "vac", "vip"})
+_WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 _JOINTS = re.compile(r"[,;+/&]|->|→|\b(?:plus|followed by|in combination with|combined with|with|then|and)\b")
 _REMARK = re.compile(
     r"^(?:after|prior|previous(?:ly)?|following|progress(?:ed|ion)|since|until|for|at|stopped|discontinued)\b"
@@ -56,6 +59,8 @@ _DRUG_THERAPY, _THERAPY = "drug-therapy", "therapy"
 def code_treatment(value: str, tables: Tables) -> Concept:
     """The Concept of a treatment: ``code``, ``category``, ``ingredient``; attributes ``kind``, ``parts``."""
     table = tables["treatments"]
+    if any(word != word.upper() and word.replace("-", "").lower() in _IN_CAPITALS for word in _WORD.findall(value)):
+        return text_only(value)
     parts = None if table.find(value) else parenthesised(plain(value))
     hits = _parenthesised(*parts, table) if parts else _find(value, table)
     if not hits:

@@ -28,22 +28,41 @@ _KINDS = (
     ("amplification", re.compile(r"\bamplifi(?:cations?|ed)\b|\bcopy number gains?\b")),
     ("exon skipping", re.compile(r"\b(?:exon )?skipping\b")),
     ("internal tandem duplication", re.compile(r"\bitd\b|\binternal tandem duplications?\b")),
-    ("deletion", re.compile(r"\bdeletions?\b|\bdeleted\b|\bdels?\b|\bloss\b|\bcopy number loss(?:es)?\b")),
+    ("deletion", re.compile(r"\bdeletions?\b|\bdeleted\b|\bdels?\b|\bcopy number loss(?:es)?\b")),
     ("insertion", re.compile(r"\binsertions?\b|\bins\b")),
     ("duplication", re.compile(r"\bduplications?\b")),
     ("frameshift", re.compile(r"\bframe-?shift\b")),
     ("truncation", re.compile(r"\btruncat(?:ing|ions?|ed)\b|\bnonsense\b|\bstop-?gain(?:ed)?\b")),
     ("splice site", re.compile(r"\bsplice(?:[ -]site)?\b")),
     ("missense", re.compile(r"\bmissense\b")),
+    ("loss", re.compile(r"\bloss\b")),  # of the gene or of its protein: not told
     ("promoter mutation", re.compile(r"\bpromoter\b")),
 )
+_ALONE = ("amplification", "deletion", "fusion", "insertion", "missense")  # one value is never two of these
+_NO_SUBSTITUTION = frozenset({*_ALONE[:4], "duplication", "internal tandem duplication", "rearrangement"})
+_SUBSTITUTION = re.compile(r"^p\.[A-Z][a-z]{2}\d+[A-Z][a-z]{2}$")
+_FUNCTION = re.compile(r"\b(?:loss|gain)[ -]of[ -]function\b")
+_TOLD = re.compile(
+    r"mutat|mutant|variant|alter|aberrat|pathogenic|deleterious|activating|oncogenic|driver|germ-?line|somatic|wild|zygous|"
+    r"allelic|carrier|\b(?:loss|gain)\b|promoter|hotspot|\bwt\b"
+)
+_STAIN = re.compile(r"\b(?:positive|negative)\b")
+# "HER2 positive", "p53 positive", "CD5 positive": the protein is stained for, no change of the gene is told.
+_STAINED = frozenset(
+    {"AR", "BCL2", "BCL6", "CCND1", "CD274", "ERBB2", "ESR1", "GATA3", "KIT", "MGMT", "MYC", "TP53", "TP63"}
+)
+_ANTIGEN = re.compile(r"^CD\d+[A-Z]?$")
 _FILLER = re.compile(
     r"\b(?:mutations?|mutated|mutants?|variants?|alterations?|altered|aberrations?|pathogenic|likely|deleterious|activating|"
     r"inactivating|sensitizing|sensitising|resistance|oncogenic|driver|positive|detected|identified|found|present|known|genes?|"
     r"heterozygous|homozygous|biallelic|carriers?|acquired|somatically|classical?|hotspot|point|in|of|the|a|an|at|by|ngs|"
     r"pcr|fish|ihc|with|and|status|protein|change|function|tumou?r|tissue|blood|novel|common|rare|gain|cdna|dna)\b"
 )
-_LEGACY = re.compile(r"\b(\d{1,5}(?:_\d{1,5})?(?:del|ins|dup)[acgt]{1,6}|c\d{3}t)\b")
+_LEGACY = re.compile(
+    r"(?<![a-z0-9.])(\d{1,5}(?:_\d{1,5})?(?:del|ins|dup)[acgt]{1,6}|\d{2,5}[acgt]>[acgt]|c\d{3}t|"
+    r"[acgt]\d{4,5}[acgt])(?![a-z0-9>])"
+)
+_NUCLEOTIDE = re.compile(r"(?<![a-z0-9.])(?:[acgt]\d{4,5}[acgt]|\d{2,5}[acgt]>[acgt])(?![a-z0-9])")
 _HGVS_GAP = re.compile(r"\b(p|c)\s*\.\s*")
 _SPLIT_CHANGE = re.compile(r"\b([acdefghiklmnpqrstvwy]\d{2,4}) ([acdefghiklmnpqrstvwy])\b")
 _STICKY_P = re.compile(r"\bp([acdefghiklmnpqrstvwy]\d{2,4}[acdefghiklmnpqrstvwyx*])(?![a-z0-9])")
@@ -88,7 +107,29 @@ def _parsed(value: str, table: Table, rarer: Mapping[str, Entry]) -> Concept:
         return text_only(value)
     if not genes:
         return text_only(value, **attributes)
+    if not _told(value, attributes) and not _named(value, genes[0], rarer):
+        return text_only(value)
     return _concept(genes, attributes)
+
+
+def _told(value: str, attributes: Mapping[str, Any]) -> bool:
+    """Whether a change is told at all, beside the gene's name: else a stain, or another word, may be meant."""
+    what = {"hgvs_p", "hgvs_c", "legacy", "exon", "codon"} & attributes.keys()
+    return bool(what) or attributes["kind"] != "mutation" or _TOLD.search(plain(value)) is not None
+
+
+def _named(value: str, gene: Entry, rarer: Mapping[str, Entry]) -> bool:
+    """Whether a name with nothing but words such as "positive" or "detected" is still a gene's.
+
+    It stands in capitals or has a digit ("met", "eGFR" and "max" are none). One of the rarer genes has a digit, and is
+    written as its symbol ("PTH", "CK7" are none). What is stained for is none either.
+    """
+    symbol = gene.name
+    if _STAIN.search(plain(value)) and (symbol in _STAINED or gene in rarer.values()):
+        return False
+    if gene in rarer.values():
+        return symbol in value and any(map(str.isdigit, symbol)) and not _ANTIGEN.match(symbol)
+    return any(map(str.isdigit, value)) or any(word == word.upper() for word in re.findall(r"[A-Za-z]{2,}", value))
 
 
 def _concept(genes: list[Entry], attributes: dict[str, Any]) -> Concept:
@@ -106,7 +147,7 @@ def _concept(genes: list[Entry], attributes: dict[str, Any]) -> Concept:
 
 def _changes(text: str, attributes: dict[str, Any]) -> str:
     """The text without its changes; the first of each notation is kept, a second one is left, and so refused."""
-    if "promoter" in text or "tert" in text:  # C228T is a place in the promoter there, not a residue
+    if "promoter" in text or "tert" in text or _NUCLEOTIDE.search(text):  # C228T is a place in the promoter, no residue
         text = _legacy(text, attributes)
     for token in _tokens(text):
         bare = token.strip("()[],;:")
@@ -159,6 +200,14 @@ def _genes(text: str, table: Table, rarer: Mapping[str, Entry]) -> tuple[list[En
     return found, " ".join(text.split()), fused
 
 
+def _several(text: str, kinds: list[str], attributes: Mapping[str, Any], *, fused: bool) -> bool:
+    """Whether more than one change is told: "exon 19 deletion and T790M", "exon 19 deletion, exon 20 insertion"."""
+    if len(set(_EXON.findall(text))) > 1 or sum(kind in _ALONE for kind in kinds) > 1:
+        return True
+    substituted = _SUBSTITUTION.match(str(attributes.get("hgvs_p", ""))) is not None
+    return substituted and (fused or not _NO_SUBSTITUTION.isdisjoint(kinds))
+
+
 def _qualities(text: str, attributes: dict[str, Any], *, fused: bool) -> str:
     """Fills presence, origin, exon, codon and kind; gives what is left of the text."""
     attributes["presence"] = "absent" if _ABSENT.search(text) else "present"
@@ -166,7 +215,10 @@ def _qualities(text: str, attributes: dict[str, Any], *, fused: bool) -> str:
     if (origin := _ORIGIN.search(text)) is not None:
         attributes["origin"] = "somatic" if origin[1] == "somatic" else "germline"
         text = _ORIGIN.sub(" ", text)
+    text = _FUNCTION.sub(" ", text)
     kinds = [kind for kind, pattern in _KINDS if pattern.search(text)]
+    if _several(text, kinds, attributes, fused=fused):
+        return f"{text} several"
     for name, pattern in (("exon", _EXON), ("codon", _CODON)):
         if (number := pattern.search(text)) is not None:
             attributes[name] = int(number[1])

@@ -57,7 +57,8 @@ _PHRASES = {
     "(?: performed| in detail| note| details)?|operations?(?: performed)?|operative (?:note|report|course)|technique|"
     "surger(?:y|ies)|anesthesia|complications|estimated blood loss|details of (?:the )?(?:procedure|operation)",
     "imaging": "imaging(?: studies| results)?|radiology(?: data| results| report)?|radiographic (?:data|studies)|"
-    "comparison|narrative|diagnostic (?:imaging|studies|data)|x-?rays?|ct|mri|pet/ct|mammogram|ultrasound",
+    "comparison|narrative|diagnostic (?:imaging|studies|data)|x-?rays?|ct|mri|pet/ct|mammogram|ultrasound|"
+    "e[ck]g|electrocardiogra(?:m|phy)|(?:tt|te)e|echo(?:cardiogra(?:m|phy))?|telemetry|holter(?: monitor)?",
     "laboratory": "(?:recent |pertinent )?lab(?:oratory|s)?(?: data| studies| results?| values| work| findings| tests)?"
     "|tumou?r markers?|biomarkers?|genetic testing|molecular testing",
     "hospital_course": "(?:brief |clinical )?(?:hospital |emergency department |ed |icu )?course(?: in (?:the )?"

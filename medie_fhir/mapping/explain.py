@@ -12,7 +12,7 @@ from medie_fhir.mapping.render import Draft, drafts
 from medie_fhir.mapping.template import Origin, untraced
 from medie_fhir.model import AIAST, CodedFact, ExtractionRecord, Fact, Json
 
-__all__ = ["Element", "Explained", "Explanation", "HeldBack", "explain"]
+__all__ = ["Element", "Explained", "Explanation", "HeldBack", "explain", "leaves"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Element:
     """A leaf of a resource. ``path`` is its place there, as in ``code.coding[0].code``.
 
     ``where`` is the mapping's file, line, column and path, or None for what the engine adds; ``why`` the FHIRPath
-    expression (of the mapping), None for what stands there as it is, or what the engine adds it for. ``row`` and
-    ``match`` tell of a code the terminology table's row and how it was reached.
+    expression (of the mapping), None for what stands there as it is, or what the engine adds it for. ``match`` tells of
+    a code how it was reached, ``row`` by which row of the terminology tables; None where a grammar read it.
     """
 
     path: str
@@ -94,6 +94,11 @@ def _explained(draft: Draft, source: Json, system: str) -> Explained:
 
 def _codes(fact: CodedFact) -> frozenset[tuple[str, str]]:
     return frozenset((c.system, c.code) for codings in fact.concept.codings.values() for c in codings)
+
+
+def leaves(resource: Json) -> Iterator[tuple[str, Any]]:
+    """Every leaf of a resource with its path, written as :attr:`Element.path` is."""
+    return ((path, value) for path, value, _ in _leaves(resource, "", {}))
 
 
 def _leaves(value: Any, path: str, around: Json) -> Iterator[tuple[str, Any, Json]]:

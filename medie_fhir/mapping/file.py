@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from medie_fhir.mapping.policy import FieldPolicy
+from medie_fhir.mapping.shape import RETRACTABLE
 from medie_fhir.model import Frozen, Json
 
 __all__ = ["MappingFile", "Template"]
+
+
+_RESOURCE: Json = {
+    "properties": {
+        "resourceType": {"description": "Its FHIR type, written out.", "enum": sorted(RETRACTABLE)},
+        "meta": {"description": "Declare only profiles that what is made here meets: `{% if %}` around them."},
+    },
+    "required": ["resourceType"],
+}
 
 
 class Template(Frozen):
@@ -21,8 +31,19 @@ class Template(Frozen):
     when: str | None = Field(
         default=None, description="A FHIRPath expression; the resource is made where it gives true."
     )
-    resource: Json = Field(description="The resource as FPML: FHIR, with {{ FHIRPath }} where a value goes.")
+    resource: Json = Field(
+        description="The resource as FPML: FHIR, with {{ FHIRPath }} where a value goes. What gives nothing leaves its"
+        " element out; id, identifier, AIAST, evidence and confidence are added.",
+        json_schema_extra=_RESOURCE,
+    )
     _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
+
+    @field_validator("resource")
+    @classmethod
+    def _has_a_type(cls, resource: Json) -> Json:
+        if not str(resource.get("resourceType", "")).isalpha():  # what refers to it must know it beforehand
+            raise ValueError("no resourceType: write it out, and not within {% if %}")
+        return resource
 
     def where(self, *place: str | int) -> str:
         """File, line and path of a part of the template, for messages; the path alone where it is of no file."""
@@ -36,10 +57,10 @@ class Template(Frozen):
 class MappingFile(Frozen):
     """A mapping: what may be written, and as which FHIR resources.
 
-    In expressions: `%fact` (field, value, evidence, alignment, assertion, experiencer, confidence, readers),
+    In expressions: `%fact` (field, value, evidence, alignment, assertion, experiencer, confidence, readers, group),
     `%concept` (key, codings by role, attributes, match), `%document`, `%subject`, `%effective` (dateTime to the day at
     least, or nothing), `%recorded`, `%source` (Reference to the document), `%primary` (Reference to the resource of
-    the note's one fact of `primary_field`, or nothing).
+    the note's one fact of `primary_field`; where it has several, to that of the fact's own group, or nothing).
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The mapping's name.")

@@ -20,6 +20,7 @@ from medie_fhir.model import (
 __all__ = ["sample_facts", "sample_record"]
 
 _ROLES = ("code", "body_site", "laterality", "gene", "value", "category", "method", "observation", "t", "n", "m")
+_KINDS = ("drug", "regimen", "surgery", "radiotherapy", "transplant", "other", "tnm-group", "tnm", "figo", "grade")
 
 
 def sample_record(*, dated: bool) -> ExtractionRecord:
@@ -36,7 +37,7 @@ def sample_record(*, dated: bool) -> ExtractionRecord:
 
 
 def sample_facts(field: str) -> Iterator[CodedFact]:
-    """Facts of a field with every role coded, with attributes of every kind, and with text only."""
+    """Facts of a field with every role coded, of every kind, with attributes, and with text only."""
     coding = Coding(system="http://example.org/codes", code="sample", display="Sample")
     roles = dict.fromkeys(_ROLES, (coding,))
     present = {
@@ -48,6 +49,8 @@ def sample_facts(field: str) -> Iterator[CodedFact]:
         Concept("sample|quantity", present, {"quantity": quantity, "presence": "present"}, "rule"),
         Concept("sample|variant", {"gene": (coding, coding)}, {"hgvs_p": "p.Leu858Arg", "presence": "absent"}, "rule"),
         Concept("text|sample", {}, {}, "none"),
+        *(Concept(f"sample|{kind}", roles, {"kind": kind}, "rule") for kind in _KINDS),
+        Concept("sample|combination", {"ingredient": (coding, coding)}, {"kind": "regimen"}, "rule"),
     )
     for index, concept in enumerate(concepts):
         fact = Fact(
@@ -58,4 +61,4 @@ def sample_facts(field: str) -> Iterator[CodedFact]:
             confidence=0.9 if index % 2 else None,
             readers=("model",),
         )
-        yield CodedFact(fact, concept, f"00000000-0000-5000-8000-00000000000{index}")
+        yield CodedFact(fact, concept, f"00000000-0000-5000-8000-{index:012}")

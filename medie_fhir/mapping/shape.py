@@ -1,24 +1,37 @@
 """Shape rules that fhir.resources doesn't check: required bindings, invariants, and what mCODE 4.0.0 profiles require.
 
-Sources: FHIR R4 Condition (con-3 … con-5) and Observation (obs-6, obs-7); mCODE STU4 StructureDefinitions. The
-official validator is the judge (see CONTRIBUTING); these rules catch, for every single note, what it would.
+Sources: FHIR R4 Condition (con-3 … con-5), Observation (obs-6, obs-7), DomainResource (dom-3); mCODE STU4 and US Core
+StructureDefinitions (us-core-1, us-core-7, us-core-21). The official validator is the judge (`make validate`); these
+rules catch, for every single note, what it would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from medie_fhir.fhir_names import ENTERED_IN_ERROR, OBSERVATION_STATUS, VERIFICATION_STATUS
 from medie_fhir.model import Json
 
-__all__ = ["MCODE", "faults"]
+__all__ = ["MCODE", "RETRACTABLE", "faults"]
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
+_PROCEDURE_STATUS = frozenset(
+    "preparation in-progress not-done on-hold stopped completed entered-in-error unknown".split()  # noqa: SIM905 - as above
+)
+_STATEMENT_STATUS = frozenset(
+    "active completed entered-in-error intended stopped on-hold unknown not-taken".split()  # noqa: SIM905 - as above
+)
+_REQUEST_STATUS = frozenset(
+    "active on-hold cancelled completed entered-in-error stopped draft unknown".split()  # noqa: SIM905 - as above
+)
+_ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+_INTENT = _ORDERS | {"proposal", "plan", "option"}
 _VALUES = ("valueQuantity", "valueCodeableConcept", "valueString", "valueRatio", "valueBoolean", "valueInteger")
 _TUMOUR_MARKER_VALUES = frozenset({"valueQuantity", "valueCodeableConcept", "valueString", "valueRatio"})
 _HGVS_COMPONENTS = frozenset({"48005-3", "81290-9", "48004-6"})
-_RETRACTABLE = frozenset(
+RETRACTABLE = frozenset(
     """
     CarePlan CareTeam ClinicalImpression Communication CommunicationRequest Composition Condition Consent DetectedIssue
     Device DeviceRequest DeviceUseStatement DiagnosticReport FamilyMemberHistory Flag GuidanceResponse ImagingStudy
@@ -34,8 +47,9 @@ def faults(resource: Json) -> list[str]:
     """What is wrong with a resource's shape, in words without its values; empty where nothing is."""
     kind = resource.get("resourceType", "")
     found = list(_RULES.get(kind, _nothing)(resource))
-    if kind not in _RETRACTABLE:
+    if kind not in RETRACTABLE:
         found.append("a resource of this type has no status entered-in-error, and could never be taken back")
+    found += _contained(resource)
     for profile in resource.get("meta", {}).get("profile", ()):
         found += _PROFILES.get(profile.removeprefix(MCODE), _nothing)(resource)
     return found
@@ -43,6 +57,26 @@ def faults(resource: Json) -> list[str]:
 
 def _nothing(_: Json) -> Iterator[str]:
     return iter(())
+
+
+def _contained(resource: Json) -> Iterator[str]:
+    within = {f"#{inner.get('id')}" for inner in resource.get("contained", ())}
+    referred = {reference for reference in _references(resource) if reference.startswith("#")}
+    if within - referred:
+        yield "a contained resource is referred to by nothing (dom-3)"
+    if referred - within:
+        yield "a reference to a contained resource that is not there"
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value["reference"]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
 
 
 def _codes(concept: Json | None) -> set[str]:
@@ -76,6 +110,25 @@ def _observation(resource: Json) -> Iterator[str]:
     for key in ("effectiveDateTime",):
         if key in resource and len(str(resource[key])) < len("2026-01-01"):
             yield f"Observation.{key} must be to the day at least (us-core-1)"
+
+
+def _medication_request(resource: Json) -> Iterator[str]:
+    if resource.get("status") not in _REQUEST_STATUS:
+        yield "MedicationRequest.status is not of its required value set"
+    if resource.get("intent") not in _INTENT:
+        yield "MedicationRequest.intent is not of its required value set"
+    if ("medicationCodeableConcept" in resource) == ("medicationReference" in resource):
+        yield "MedicationRequest.medication[x] is given once"
+
+
+def _medication_statement(resource: Json) -> Iterator[str]:
+    if resource.get("status") not in _STATEMENT_STATUS:
+        yield "MedicationStatement.status is not of its required value set"
+
+
+def _procedure(resource: Json) -> Iterator[str]:
+    if resource.get("status") not in _PROCEDURE_STATUS:
+        yield "Procedure.status is not of its required value set"
 
 
 def _cancer_condition(resource: Json) -> Iterator[str]:
@@ -152,7 +205,33 @@ def _disease_status(resource: Json) -> Iterator[str]:
         yield "a cancer disease status is of a dateTime, not of a Period"
 
 
-_RULES: dict[str, Callable[[Json], Iterator[str]]] = {"Condition": _condition, "Observation": _observation}
+def _cancer_medication(resource: Json) -> Iterator[str]:
+    if resource.get("intent") in _ORDERS and "requester" not in resource:
+        yield "a MedicationRequest that is an order has a requester (us-core-21)"
+
+
+def _cancer_procedure(resource: Json) -> Iterator[str]:
+    if not resource.get("code", {}).get("coding") and not resource.get("code", {}).get("text"):
+        yield "Procedure.code has neither a coding nor a text"
+    if resource.get("status") in ("completed", "in-progress") and not any(
+        key.startswith("performed") for key in resource
+    ):
+        yield "a Procedure that is completed or in progress has a date (us-core-7)"
+
+
+def _radiotherapy(resource: Json) -> Iterator[str]:
+    yield from _cancer_procedure(resource)
+    if "1217123003" not in _codes(resource.get("code")):
+        yield "a radiotherapy course summary has the code SNOMED CT 1217123003"
+
+
+_RULES: dict[str, Callable[[Json], Iterator[str]]] = {
+    "Condition": _condition,
+    "MedicationRequest": _medication_request,
+    "MedicationStatement": _medication_statement,
+    "Observation": _observation,
+    "Procedure": _procedure,
+}
 _PROFILES: dict[str, Callable[[Json], Iterator[str]]] = {
     "primary-cancer-condition": _cancer_condition,
     "secondary-cancer-condition": _secondary,
@@ -162,4 +241,7 @@ _PROFILES: dict[str, Callable[[Json], Iterator[str]]] = {
     "genomic-variant": _variant,
     "tumor-marker-test": _marker,
     "cancer-disease-status": _disease_status,
+    "cancer-related-medication-request": _cancer_medication,
+    "cancer-related-surgical-procedure": _cancer_procedure,
+    "radiotherapy-course-summary": _radiotherapy,
 }

@@ -12,12 +12,16 @@ __all__ = ["Source"]
 
 Path = tuple[str | int, ...]
 _MOST_NODES = 100_000
+_SHAPE = "a mapping file is a YAML mapping with name, version, task, policy, templates"
 
 
 class Source:
-    """A YAML text, its data, and the line of each path. Raises InvalidMapping where it is no YAML mapping."""
+    """A YAML text, its data, and the line of each path. Raises InvalidMapping where it is no YAML mapping.
 
-    def __init__(self, text: str, name: str) -> None:
+    ``shape`` says what it should be, for that message.
+    """
+
+    def __init__(self, text: str, name: str, shape: str = _SHAPE) -> None:
         self.name = name
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -29,9 +33,7 @@ class Source:
         except RecursionError:
             raise InvalidMapping([f"{name}: not YAML: nested too deeply"]) from None
         if not isinstance(node, yaml.MappingNode):
-            raise InvalidMapping(
-                [f"{name}:1: a mapping file is a YAML mapping with name, version, task, policy, templates"]
-            )
+            raise InvalidMapping([f"{name}:1: {shape}"])
         self._marks: dict[Path, yaml.Mark] = {}
         self.faults: list[str] = []
         self._visit(node, (), ())

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     """What became of a document in extraction."""
 
     EXTRACTED = "extracted"
-    TRIAGED = "triaged"  # no malignancy in sight: the model was not asked
+    TRIAGED = "triaged"  # no sign of what the task is about: the model was not asked
     RETRACTED = "retracted"
 
 

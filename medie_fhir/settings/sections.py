@@ -55,7 +55,7 @@ class ModelSettings(Part):
         description="A folder that keeps the model's answers, so that no text is read twice. It holds patients' data.",
     )
     cache_mebibytes: int = Field(default=1024, ge=1, description="So large may `cache` grow; the oldest answers go.")
-    triage: bool = Field(default=True, description="Don't ask the model of text with no malignancy in sight.")
+    triage: bool = Field(default=True, description="Don't ask the model of text without a sign of the task's subject.")
 
 
 class NoteSettings(Part):

@@ -82,3 +82,10 @@ def test_triple_negative_stays_one_text(tables: Tables) -> None:
 )
 def test_two_markers_two_results_and_unknown_words_get_no_code(tables: Tables, value: str) -> None:
     assert code_biomarker(value, tables).match == "none"
+
+
+@pytest.mark.parametrize(
+    "value", ["CA-125 elevated (normalized on treatment)", "PSA elevated (12 ng/mL), nadir 0.2 ng/mL"]
+)
+def test_a_result_that_the_parentheses_take_back_gets_no_code(tables: Tables, value: str) -> None:
+    assert code_biomarker(value, tables).codings == {}

@@ -23,6 +23,8 @@ def test_a_pathologic_complete_response_is_no_recist_answer(tables: Tables) -> N
         ("stable disease followed by progression", "progressive-disease"),
         ("initial complete response → recurrence", "recurrence"),
         ("progression after initial partial response", "progressive-disease"),
+        ("progression (after initial partial response)", "progressive-disease"),
+        ("partial response then intracranial progression", "progressive-disease"),
         ("progression on pembrolizumab then partial response to dabrafenib+trametinib", "partial-response"),
     ],
 )
@@ -43,9 +45,55 @@ def test_two_names_of_one_status_agree(tables: Tables, value: str) -> None:
         "partial response / progression",
         "partial response (progression)",
         "partial response then trouble",
-        "no progression after",
+        "partial response (no progression in the brain)",
+        "no progression then trouble",
     ],
 )
 def test_what_contradicts_or_is_unknown_gets_no_code(tables: Tables, value: str) -> None:
-    assert code_response(value, tables).row in (None, "responses:stable-disease")
-    assert code_response("partial response / progression", tables).main is None
+    assert code_response(value, tables).row is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "stable disease (extracranial)",
+        "partial response (intracranial lesions)",
+        "complete response (brain)",
+        "partial response extracranially",
+        "no evidence of distant disease",
+        "progression on pembrolizumab then partial response to dabrafenib (extracranial)",
+    ],
+)
+def test_the_answer_of_a_part_is_not_that_of_the_disease(tables: Tables, value: str) -> None:
+    assert code_response(value, tables).main is None
+
+
+@pytest.mark.parametrize(
+    "value", ["intracranial progression", "recurrence (liver)", "pathologic complete response (breast)"]
+)
+def test_a_part_that_grows_or_that_was_removed_tells_of_the_disease(tables: Tables, value: str) -> None:
+    assert code_response(value, tables).main is not None
+
+
+@pytest.mark.parametrize(
+    "value", ["good response to FOLFOX", "minor response", "no progression", "PSA progression", "disease control"]
+)
+def test_what_recist_does_not_know_gets_no_recist_answer(tables: Tables, value: str) -> None:
+    systems = {coding.system for coding in code_response(value, tables).codings["code"]}
+    assert systems == {"http://snomed.info/sct"}
+
+
+def test_refractory_is_not_progression(tables: Tables) -> None:
+    assert code_response("refractory", tables).codings == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "row"),
+    [
+        ("partial response (pathologic)", "responses:pathologic-partial-response"),
+        ("complete response (pathologic)", "responses:pathologic-complete-response"),
+        ("near complete response (pathologic RCB I)", None),
+    ],
+)
+def test_a_pathologist_judges_not_by_recist(tables: Tables, value: str, row: str | None) -> None:
+    assert code_response(value, tables).row == row

@@ -51,3 +51,12 @@ def test_the_two_sides_stay_apart(tables: Tables) -> None:
 )
 def test_no_single_site_no_code(tables: Tables, value: str) -> None:
     assert code_site(value, tables).main is None
+
+
+@pytest.mark.parametrize("value", ["supraclavicular area", "axillary region"])
+def test_an_area_is_not_its_node(tables: Tables, value: str) -> None:
+    assert "node" not in (code_site(value, tables).row or "")
+
+
+def test_lymphadenopathy_is_of_the_node(tables: Tables) -> None:
+    assert code_site("left hilar lymphadenopathy", tables).row == "metastatic_sites:node-hilar"

@@ -81,3 +81,15 @@ def test_a_drug_without_a_free_code_is_known_and_says_so(tables: Tables) -> None
 )
 def test_an_unknown_word_leaves_the_whole_uncoded(tables: Tables, value: str) -> None:
     assert code_treatment(value, tables).match == "none"
+
+
+def test_a_transplant_of_stem_cells_is_not_said_to_be_of_blood(tables: Tables) -> None:
+    concept = code_treatment("ASCT", tables)
+    assert concept.main is not None
+    assert concept.main.code == "234336002"
+    assert concept.attributes["broader"] is True
+    assert concept.key != code_treatment("allo-SCT", tables).key
+
+
+def test_chemoembolisation_is_no_drug(tables: Tables) -> None:
+    assert code_treatment("TACE", tables).attributes["kind"] == "other"

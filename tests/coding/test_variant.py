@@ -76,7 +76,7 @@ def test_a_change_without_its_gene_keeps_the_change(tables: Tables) -> None:
     assert concept.attributes["hgvs_p"] == "p.Thr790Met"
 
 
-@pytest.mark.parametrize("value", ["ATXN2 mutation", "TTN p.Arg100Ter", "SMARCD1 loss", "ATXN2 MUTATION", "TTN"])
+@pytest.mark.parametrize("value", ["ATXN2 mutation", "TTN p.Arg100Ter", "SMARCD1 loss", "ATXN2 MUTATION", "ATXN2"])
 def test_a_rarer_gene_is_known_as_hgnc_writes_it(tables: Tables, value: str) -> None:
     assert (code_variant(value, tables).row or "").startswith("hgnc:")
 
@@ -89,3 +89,54 @@ def test_a_word_that_is_a_symbol_too_is_no_rarer_gene(tables: Tables, value: str
 def test_a_fusion_may_have_one_rarer_gene(tables: Tables) -> None:
     concept = code_variant("TPM3-ZNF462 fusion", tables)
     assert [coding.display for coding in concept.codings["gene"]] == ["TPM3", "ZNF462"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "EGFR exon 19 deletion, EGFR T790M",
+        "EGFR exon 19 deletion and exon 20 insertion",
+        "KRAS amplification and G12D",
+        "EML4-ALK fusion with G1202R",
+        "FLT3-ITD and D835Y",
+    ],
+)
+def test_two_changes_in_one_value_get_no_code(tables: Tables, value: str) -> None:
+    assert code_variant(value, tables).codings == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("BRCA2 loss of function mutation", "mutation"),
+        ("PTEN loss", "loss"),
+        ("PTEN copy number loss", "deletion"),
+        ("KIT exon 11 deletion (W557_K558del)", "deletion"),
+        ("MET exon 14 skipping (D1010N)", "exon skipping"),
+    ],
+)
+def test_a_change_is_of_the_kind_that_is_told(tables: Tables, value: str, kind: str) -> None:
+    concept = code_variant(value, tables)
+    assert concept.main is not None
+    assert concept.attributes["kind"] == kind
+
+
+@pytest.mark.parametrize("value", ["BRAF T1799A", "BRAF 1799T>A"])
+def test_a_nucleotide_change_without_its_c_is_no_protein_change(tables: Tables, value: str) -> None:
+    concept = code_variant(value, tables)
+    assert "hgvs_p" not in concept.attributes
+    assert concept.attributes["legacy"] == value.split()[1].lower()
+
+
+def test_a_nucleotide_change_may_stand_beside_its_protein_change(tables: Tables) -> None:
+    assert code_variant("1799T>A (V600E) mutation in the BRAF gene", tables).attributes["hgvs_p"] == "p.Val600Glu"
+
+
+@pytest.mark.parametrize("value", ["HER2 positive", "p53 positive", "AR positive", "c-kit positive", "CD5 positive"])
+def test_a_stain_is_no_change_of_the_gene(tables: Tables, value: str) -> None:
+    assert code_variant(value, tables).codings == {}
+
+
+@pytest.mark.parametrize("value", ["ALK positive", "ROS1 positive", "EGFR positive", "BRAF", "p53", "HER2 mutation"])
+def test_a_gene_in_its_own_letters_needs_no_more(tables: Tables, value: str) -> None:
+    assert code_variant(value, tables).main is not None

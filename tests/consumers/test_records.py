@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.records import Position, StoredRecord, stored_records
@@ -179,6 +179,7 @@ def in_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[list[by
     return make
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), max_size=6), min_size=1, max_size=3),
     st.data(),

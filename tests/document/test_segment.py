@@ -133,6 +133,8 @@ def test_these_are_sentences_of_their_own(text: str, parts: list[str]) -> None:
         ("RECOMMENDATIONS:", "recommendation"),
         ("PROCEDURE PERFORMED:", "procedure"),
         ("Comparison:", "imaging"),
+        ("ECG:", "imaging"),
+        ("ECHO:", "imaging"),
         ("LABORATORY DATA:", "laboratory"),
         ("BRIEF HOSPITAL COURSE:", "hospital_course"),
         ("Clinical indication:", "indication"),

@@ -26,9 +26,10 @@ templates:
   - name: all blocks
     field: stage
     resource:
+      resourceType: Observation
       "{% assign %}": [{ words: "{{ %fact.value }}" }]
       "{% merge %}":
-        - { resourceType: Observation, status: preliminary }
+        - { status: preliminary }
         - "{% if %effective.exists() %}":
             effectiveDateTime: "{{ %effective }}"
       subject: "{{ %subject }}"

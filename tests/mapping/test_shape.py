@@ -33,10 +33,30 @@ VARIANT: Json = {
     "valueCodeableConcept": {"coding": [{"code": "LA9633-4"}]},
 }
 del VARIANT["valueString"]
+DRUG: Json = {
+    "resourceType": "MedicationRequest",
+    "meta": {"profile": [f"{MCODE}cancer-related-medication-request"]},
+    "status": "unknown",
+    "intent": "plan",
+    "medicationCodeableConcept": {"text": "x"},
+    "subject": {"reference": "Patient/p"},
+}
+RADIOTHERAPY: Json = {
+    "resourceType": "Procedure",
+    "meta": {"profile": [f"{MCODE}radiotherapy-course-summary"]},
+    "status": "unknown",
+    "code": {"coding": [{"code": "1217123003"}]},
+    "subject": {"reference": "Patient/p"},
+}
 
 
 def test_good_ones_have_no_faults() -> None:
-    assert [faults(r) for r in (CONDITION, MARKER, VARIANT)] == [[], [], []]
+    within = {
+        "contained": [{"resourceType": "Medication", "id": "m"}],
+        "note": [{"authorReference": {"reference": "#m"}}],
+    }
+    good = (CONDITION, MARKER, VARIANT, DRUG, RADIOTHERAPY, DRUG | within)
+    assert [faults(resource) for resource in good] == [[]] * len(good)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +93,17 @@ def test_good_ones_have_no_faults() -> None:
         (MARKER, {"meta": {"profile": [f"{MCODE}tnm-stage-group"]}, "focus": [{"reference": "Condition/c"}]}, "method"),
         (MARKER, {"meta": {"profile": [f"{MCODE}histologic-grade"]}}, "C18000"),
         (MARKER, {"meta": {"profile": [f"{MCODE}cancer-disease-status"]}}, "97509-4"),
+        (DRUG, {"status": "banana"}, "status"),
+        (DRUG, {"intent": "banana"}, "intent"),
+        (DRUG, {"resourceType": "MedicationStatement", "meta": {}, "status": "banana"}, "MedicationStatement.status"),
+        (DRUG, {"intent": "order"}, "us-core-21"),
+        (DRUG, {"medicationReference": {"reference": "Medication/m"}}, "medication[x] is given once"),
+        (DRUG, {"contained": [{"resourceType": "Medication", "id": "m"}]}, "dom-3"),
+        (DRUG, {"reasonReference": [{"reference": "#m"}]}, "not there"),
+        (RADIOTHERAPY, {"status": "banana"}, "status"),
+        (RADIOTHERAPY, {"status": "completed"}, "us-core-7"),
+        (RADIOTHERAPY, {"code": {"coding": [{"code": "108290001"}]}}, "1217123003"),
+        (RADIOTHERAPY, {"code": {}}, "neither a coding nor a text"),
     ],
 )
 def test_each_rule_finds_what_breaks_it(resource: Json, changes: Json, word: str) -> None:

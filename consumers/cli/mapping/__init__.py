@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from consumers.cli.mapping.cases import run_cases
 from consumers.cli.mapping.check import check
+from consumers.cli.mapping.diff import diff
+from consumers.cli.mapping.new import new
+from consumers.cli.mapping.render import render
+from consumers.cli.mapping.watch import watch
 
 __all__ = ["app"]
 
@@ -16,4 +21,9 @@ def root() -> None:
     """The mapping: what may be written, and as which FHIR resources."""
 
 
+app.command()(new)
 app.command()(check)
+app.command()(render)
+app.command()(watch)
+app.command()(diff)
+app.command("test")(run_cases)
