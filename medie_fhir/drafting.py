@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from medie_fhir.asking import NO_ANSWERS, Answers, open_questions, with_answer
@@ -42,7 +42,7 @@ class Published:
     resources: int = 0
     retracted: int = 0
     kept: int = 0
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
