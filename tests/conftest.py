@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
@@ -113,6 +113,70 @@ def event() -> Callable[..., bytes]:
         return json.dumps({k: v for k, v in (resource | more).items() if v is not None}).encode()
 
     return make
+
+
+class Terminology:
+    """A terminology server's operations over HTTP, in front of a twin. It notes what it was asked.
+
+    ``words``: to what a word is translated, as (system, code, display, equivalence); ``codes``: the displays of valid
+    codes. ``away``: all is answered by this, until it was asked ``back_after`` times whether it is there.
+    """
+
+    def __init__(self) -> None:
+        self.words: dict[str, list[tuple[str, str, str, str]]] = {}
+        self.codes: dict[str, str] = {}
+        self.away: Answer | None = None
+        self.back_after: int | None = None
+        self.probes = 0
+        self.asked: list[tuple[str, Json]] = []
+        self.requests: list[Request] = []
+        self.base_url = ""
+
+    @property
+    def values(self) -> list[str]:
+        """The values that it was asked for, in the order in which they came."""
+        return [p["valueCode"] for _, body in self.asked for p in body["parameter"] if p["name"] == "code"]
+
+    def __call__(self, request: Request) -> Answer | None:
+        if "$" not in request.path:
+            self.probes += 1
+            self.away = None if self.probes == self.back_after else self.away
+            return self.away
+        self.requests.append(request)
+        self.asked.append((request.path, json.loads(request.body)))
+        if self.away is not None:
+            return self.away
+        value = self.values[-1]
+        if request.path.endswith("$translate"):
+            return self.parameters(result=value in self.words, match=self.words.get(value, []))
+        if value in self.codes:
+            return self.parameters(result=True, display=self.codes[value])
+        if request.path.endswith("$lookup"):
+            issue = {"severity": "error", "code": "not-found", "diagnostics": f"no {value}"}
+            outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+            return Answer(404, {"content-type": "application/fhir+json"}, json.dumps(outcome).encode())
+        return self.parameters(result=False)
+
+    @staticmethod
+    def parameters(result: bool, match: Any = (), display: str | None = None) -> Answer:
+        """The answer that says so."""
+        given: list[Json] = [{"name": "result", "valueBoolean": result}]
+        given += [{"name": "display", "valueString": display}] if display else []
+        for system, code, shown, equivalence in match:
+            concept = {"system": system, "code": code, "display": shown}
+            parts = [{"name": "equivalence", "valueCode": equivalence}, {"name": "concept", "valueCoding": concept}]
+            given.append({"name": "match", "part": parts})
+        body = {"resourceType": "Parameters", "parameter": given}
+        return Answer(200, {"content-type": "application/fhir+json"}, json.dumps(body).encode())
+
+
+@pytest.fixture
+def terminology() -> Iterator[Terminology]:
+    """A terminology server that knows nothing until a test tells it."""
+    stub = Terminology()
+    with FhirTwin() as twin, FhirTwinServer(twin, fault=stub) as server:
+        stub.base_url = server.base_url
+        yield stub
 
 
 @pytest.fixture(scope="session")

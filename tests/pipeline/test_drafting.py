@@ -20,7 +20,7 @@ NOTHING = "Right knee arthroscopy for a torn meniscus. Uneventful recovery."
 
 @pytest.fixture
 def drafting(pipeline: Pipeline) -> Drafting:
-    return Drafting(pipeline.mapping, SourceDocuments())
+    return Drafting(pipeline.mapping, pipeline.tables, SourceDocuments())
 
 
 async def read(pipeline: Pipeline, value: bytes) -> tuple[ExtractionRecord, tuple[CodedFact, ...]]:
@@ -69,7 +69,7 @@ async def test_where_edits_are_written_over_nothing_stays_another_patients(
     edited = [{**r, "subject": {"reference": "Patient/another"}, "status": "final"} for r in resources]
     standing = Standing(resources=tuple(edited))
     over = drafting.mapping.file.model_copy(update={"reviewed": "overwrite"})
-    overwriting = Drafting(replace(drafting.mapping, file=over), drafting.documents)
+    overwriting = Drafting(replace(drafting.mapping, file=over), drafting.tables, drafting.documents)
     assert drafting.apart(record, resources, standing) == {place(r) for r in resources}
     assert overwriting.apart(record, resources, standing) == frozenset()
 
