@@ -23,7 +23,7 @@ from medie_fhir.model import ExtractionRecord, Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import FACTS
-from medie_fhir.wiring import Configuration, open_pipeline, read_mapping
+from medie_fhir.wiring import Configuration, open_pipeline, read_mapping, terminology_of
 
 __all__ = ["diff"]
 
@@ -44,13 +44,17 @@ def diff(  # noqa: PLR0917 - one parameter an option
         False
     ),
     config: Config = None,
+    new_config: Annotated[
+        Path | None, typer.Option(help="Settings for NEW alone: other terminology, other site rows. None: the same.")
+    ] = None,
 ) -> None:
     """Show which resources would come, go or be others by another mapping; no model and no FHIR server is asked.
 
-    Of each document the newest record counts. Exit codes: 0 done, 1 NEW fails on a record, or a difference with
-    --fail-on-change, or faults in a mapping, 2 wrong use, 3 the broker is not reachable.
+    Of each document the newest record counts. With one mapping twice and --new-config: what other terminology changes.
+    Exit codes: 0 done, 1 NEW fails on a record, or a difference with --fail-on-change, or faults in a mapping, 2 wrong
+    use, 3 the broker is not reachable.
     """
-    sides = settings_with(Path(old), config), settings_with(Path(new), config)
+    sides = settings_with(Path(old), config), settings_with(Path(new), new_config or config)
     try:
         comparison = run_async(_compared(*sides, on, limit=limit, samples=samples, skip_broken=skip_broken))
     except InvalidMapping as error:
@@ -138,10 +142,12 @@ async def _compared(
 
 
 def _configurations(old: Settings, new: Settings) -> tuple[Configuration, Configuration]:
-    """Both sides' configurations; the tables are loaded once where both mappings code by the same ones."""
+    """Both sides' configurations; the tables are loaded once where both sides code by the same ones."""
     one = Configuration(old)
+    if (old.task, old.site_terminology) != (new.task, new.site_terminology):
+        return one, Configuration(new)
     mapping = read_mapping(new, one.task)
-    if old.terminology is None and (one.mapping.file.terminology or mapping.file.terminology):
+    if terminology_of(old, one.mapping) != terminology_of(new, mapping):
         return one, Configuration(new)
     other = copy.copy(one)
     other.mapping = mapping
