@@ -127,7 +127,13 @@ def _rules(task: Task) -> dict[str, AlignRules]:
 def _named(name: str, kind: str, *folder: str) -> Path:
     """A shipped file by its bare name, or any file by its path."""
     path = Path(name)
-    return path if path.suffix else shipped(kind, *folder, f"{name}.yaml")
+    if path.suffix:
+        return path
+    found = shipped(kind, *folder, f"{name}.yaml")
+    if not found.is_file():
+        known = ", ".join(sorted(other.stem for other in found.parent.glob("*.yaml")))
+        raise SettingsError(f"{name}: none that is shipped ({known}); a file is named with its ending, {name}.yaml")
+    return found
 
 
 def _read(path: Path) -> str:

@@ -22,6 +22,11 @@ def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
         Configuration(Settings(mapping=str(mine)))
 
 
+def test_a_name_that_is_not_shipped_is_told_with_those_that_are() -> None:
+    with pytest.raises(SettingsError, match=r"mine: none that is shipped \(cardiology, default, mcode\).* mine\.yaml"):
+        Configuration(Settings(mapping="mine"))
+
+
 async def test_an_opened_pipeline_counts_its_servers_work_and_tells_its_listener(tmp_path: Path) -> None:
     listener = Silent()
     settings = Settings(fhir=FhirSettings(bundles=tmp_path))

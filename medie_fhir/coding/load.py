@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -65,6 +66,7 @@ def load_tables(folder: Path, site: Path | None = None, *, fields: Iterable[str]
     code has no system or none is given, a row stands twice, two rows contradict each other, a wording names two
     concepts, ``is-a`` leads nowhere.
     """
+    fields = frozenset(fields)
     faults: list[str] = []
     digest = hashlib.sha256()
     rows: dict[str, list[_Row]] = defaultdict(list)
@@ -76,6 +78,12 @@ def load_tables(folder: Path, site: Path | None = None, *, fields: Iterable[str]
         faults.append(f"{folder}: no *.csv here")
     if site is not None and not own_paths:
         faults.append(f"{site}: no *.csv here")
+    known = {path.stem for path in paths} | set(fields)
+    faults += [
+        f"{path}: a table of this name codes nothing: did you mean {near[0]}.csv?"
+        for path in own_paths
+        if path.stem not in known and (near := get_close_matches(path.stem, known, 1, cutoff=0.8))
+    ]
     for path in (*paths, *own_paths):
         content = path.read_bytes()
         own = path.parent == site

@@ -17,6 +17,7 @@ from medie_fhir.model import CodedFact, ExtractionRecord, Fact, Json
 
 __all__ = ["Draft", "drafts", "effective", "render", "says_anything"]
 
+_ELEMENT = re.compile(r"[a-z][A-Za-z]*(?:\.\w+)*(?=: | is | needs | goes )")
 _DAY_OR_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?")
 
 
@@ -215,10 +216,14 @@ _MOST_COMPILED = 256
 _VALIDITY = Validity()
 
 
+def _element(fault: str, resource: Json) -> Place:
+    """The path of the element that a fault begins with, as far as it is told."""
+    found = _ELEMENT.match(fault.removeprefix(f"{resource['resourceType']}."))
+    return tuple(int(step) if step.isdigit() else step for step in found[0].split(".")) if found else ()
+
+
 def _must_be_valid(resource: Json, template: Template) -> None:
     """Raise RenderError, naming elements and never values, unless the resource is R4 and keeps our shape rules."""
     if wrong := _VALIDITY.faults(resource):
-        raise RenderError(
-            f"{template.where('resource')}: template '{template.name}' makes no valid {resource['resourceType']}:"
-            f" {'; '.join(wrong)}"
-        )
+        where, kind = template.where("resource", *_element(wrong[0], resource)), resource["resourceType"]
+        raise RenderError(f"{where}: template '{template.name}' makes no valid {kind}: {'; '.join(wrong)}")

@@ -83,12 +83,16 @@ def _codes(concept: Json | None) -> set[str]:
     return {c.get("code", "") for c in (concept or {}).get("coding", ())}
 
 
+def _not_of(element: str, allowed: frozenset[str]) -> str:
+    return f"{element} is not of its required value set; allowed: {', '.join(sorted(allowed))}"
+
+
 def _condition(resource: Json) -> Iterator[str]:
     clinical, verification = _codes(resource.get("clinicalStatus")), _codes(resource.get("verificationStatus"))
     if not clinical <= _CLINICAL:
-        yield "Condition.clinicalStatus is not of its required value set"
+        yield _not_of("Condition.clinicalStatus", _CLINICAL)
     if not verification <= VERIFICATION_STATUS:
-        yield "Condition.verificationStatus is not of its required value set"
+        yield _not_of("Condition.verificationStatus", VERIFICATION_STATUS)
     if (ENTERED_IN_ERROR in verification) == bool(clinical):
         yield "Condition.clinicalStatus goes with every verificationStatus but entered-in-error (con-3, con-5)"
     if not resource.get("code", {}).get("coding") and not resource.get("code", {}).get("text"):
@@ -100,7 +104,7 @@ def _condition(resource: Json) -> Iterator[str]:
 def _observation(resource: Json) -> Iterator[str]:
     values = [v for v in _VALUES if v in resource]
     if resource.get("status") not in OBSERVATION_STATUS:
-        yield "Observation.status is not of its required value set"
+        yield _not_of("Observation.status", OBSERVATION_STATUS)
     if len(values) > 1:
         yield "Observation.value[x] is given more than once"
     if values and "dataAbsentReason" in resource:
@@ -114,21 +118,21 @@ def _observation(resource: Json) -> Iterator[str]:
 
 def _medication_request(resource: Json) -> Iterator[str]:
     if resource.get("status") not in _REQUEST_STATUS:
-        yield "MedicationRequest.status is not of its required value set"
+        yield _not_of("MedicationRequest.status", _REQUEST_STATUS)
     if resource.get("intent") not in _INTENT:
-        yield "MedicationRequest.intent is not of its required value set"
+        yield _not_of("MedicationRequest.intent", _INTENT)
     if ("medicationCodeableConcept" in resource) == ("medicationReference" in resource):
         yield "MedicationRequest.medication[x] is given once"
 
 
 def _medication_statement(resource: Json) -> Iterator[str]:
     if resource.get("status") not in _STATEMENT_STATUS:
-        yield "MedicationStatement.status is not of its required value set"
+        yield _not_of("MedicationStatement.status", _STATEMENT_STATUS)
 
 
 def _procedure(resource: Json) -> Iterator[str]:
     if resource.get("status") not in _PROCEDURE_STATUS:
-        yield "Procedure.status is not of its required value set"
+        yield _not_of("Procedure.status", _PROCEDURE_STATUS)
 
 
 def _cancer_condition(resource: Json) -> Iterator[str]:

@@ -7,10 +7,15 @@ from typing import Any, NoReturn
 
 from antlr4 import CommonTokenStream, InputStream, Token
 from antlr4.error.ErrorListener import ErrorListener
+from fhirpathpy.engine.invocations import invocation_registry
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
-__all__ = ["is_fhirpath", "variables_of"]
+__all__ = ["FUNCTIONS", "functions_of", "is_fhirpath", "variables_of"]
+
+_OPERATORS = frozenset({"and", "or", "xor", "implies", "div", "mod", "in"})
+FUNCTIONS = frozenset(n for n in invocation_registry if n.isalpha() and not n.endswith("Op")) - _OPERATORS
+"""What fhirpathpy can do, by the names of FHIRPath R2."""
 
 
 class _Broken(Exception):
@@ -40,3 +45,12 @@ def variables_of(expression: str) -> frozenset[str]:
     """The names of the environment variables (``%name``) in an expression."""
     tokens = [token.text for token in FHIRPathLexer(InputStream(expression)).getAllTokens()]
     return frozenset(name.strip("`'") for sign, name in pairwise(tokens) if sign == "%")
+
+
+def functions_of(expression: str) -> frozenset[str]:
+    """The names of the functions that an expression calls."""
+    tokens = [
+        t.text for t in FHIRPathLexer(InputStream(expression)).getAllTokens() if t.channel == Token.DEFAULT_CHANNEL
+    ]
+    called = (name.strip("`") for name, sign in pairwise(tokens) if sign == "(")
+    return frozenset(name for name in called if name.isidentifier()) - _OPERATORS

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -44,6 +45,15 @@ _WORDS = {
 _COUNTS = frozenset({"valueInteger"})
 _NUMBERS = frozenset({"valueDecimal", "value"})
 _MOST_COUNT = 2**31 - 1
+_KINDS = {
+    "extra_forbidden": "no such element in FHIR R4",
+    "missing": "missing",
+    "list_type": "must be a list",
+    "model_type": "must be an object",
+    "string_type": "must be a text",
+    "value_error": "a value that its type doesn't allow",
+    "string_pattern_mismatch": "a value that its type doesn't allow",
+}
 
 
 class Validity:
@@ -96,8 +106,18 @@ def _judged(resource: Json) -> tuple[str, ...]:
     try:
         model.model_validate(resource)
     except ValidationError as error:
-        return tuple(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False))
+        return tuple(_said(e["loc"], e["type"], model) for e in error.errors(include_input=False))
     return tuple(faults(resource))  # they take every element to be of its type
+
+
+def _said(at: tuple[int | str, ...], kind: str, model: type[BaseModel]) -> str:
+    """One fault, in words without its value: pydantic's own may show it."""
+    what = _KINDS.get(kind, f"not as FHIR R4 has it ({kind})")
+    if kind == "extra_forbidden" and len(at) == 1:
+        names = [field.alias or name for name, field in model.model_fields.items()]
+        near = get_close_matches(str(at[0]), names, 1)
+        what += f" (did you mean '{near[0]}'?)" if near else ""
+    return f"{'.'.join(map(str, at))}: {what}"
 
 
 @cache

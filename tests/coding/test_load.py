@@ -193,6 +193,12 @@ def test_a_sites_faults_name_its_own_file(site: Path) -> None:
     assert str(caught.value) == f"{site / 'cancers.csv'}:3: a wording of b is one of a too (odd)"
 
 
+def test_a_sites_table_whose_name_is_misspelt_is_refused_and_not_passed_over(site: Path) -> None:
+    (site / "cancer.csv").write_text(f"{HEADER}\nours,text,,,ours,,mine\n", encoding="utf-8")
+    with pytest.raises(InvalidTerminology, match=r"cancer\.csv: .*did you mean cancers\.csv"):
+        load_tables(SHIPPED, site, fields=ONCOLOGY)
+
+
 def test_a_sites_rows_change_the_digest(site: Path) -> None:
     assert own(site, "a,text,,,odd,,us").digest != load_tables(SHIPPED).digest
 

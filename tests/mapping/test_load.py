@@ -68,13 +68,13 @@ def test_a_good_mapping_loads_and_its_digest_is_of_its_content_alone() -> None:
         ),
         (
             lambda t: t.replace("status: preliminary", "status: banana"),
-            "mine.yaml:10:7: templates.0.resource",
-            "status",
+            "mine.yaml:11:15: templates.0.resource.status",
+            "value set",
         ),
         (
             lambda t: t.replace("status: preliminary", "stauts: preliminary"),
-            "mine.yaml:10:7: templates.0.resource",
-            "extra",
+            "mine.yaml:11:15: templates.0.resource.stauts",
+            "no such element",
         ),
         (
             lambda t: t.replace("Observation", "Obzervation"),
@@ -92,6 +92,27 @@ def test_each_fault_names_file_line_column_path_and_what_is_wrong(
 ) -> None:
     found = faults(edit(GOOD))
     assert any(f.startswith(place) and what in f for f in found), found
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "what"),
+    [
+        (("%fact.value }}", "%fact.value.uper() }}"), "12:20", "'uper()' is no function of FHIRPath (did you mean 'u"),
+        (("preliminary", "prelim"), "11:15", "allowed: amended, cancelled, corrected"),
+        (("      subject", "      subjekt"), "13:16", "no such element in FHIR R4 (did you mean 'subject'?)"),
+        (('%fact.value }}"', '%fact.evidence.text }}"'), "12:20", "gives 2 values where one is due: write .first()"),
+        (('value }}"}', 'value }}", coding: ["{{ %concept.codings.code }}"]}'), "12:50", "gives 2 values"),
+    ],
+)
+def test_a_fault_stands_at_its_element_and_tells_what_to_write(edit: tuple[str, str], place: str, what: str) -> None:
+    (fault,) = faults(GOOD.replace(*edit))
+    assert fault.startswith(f"mine.yaml:{place}: templates.0.resource.")
+    assert what in fault
+
+
+def test_functions_are_told_from_operators_and_from_what_stands_in_texts() -> None:
+    when = "(%fact.value = 'no(such)') and (%fact.field in ('a' | 'b')) or %fact.evidence.exists (start > 3)"
+    load_mapping(GOOD.replace("    field: stage\n", f'    field: stage\n    when: "{when}"\n'), "mine.yaml", FIELDS)
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -83,7 +83,8 @@ def test_a_case_with_faults_and_one_that_the_mapping_fails_on_fail_and_the_other
     (cases / "broken.yaml").write_text("extraction: { facts: [{ field: colour, value: x }] }", encoding="utf-8")
     (cases / "new.yaml").write_text("extraction: {}", encoding="utf-8")
     text = mine.read_text(encoding="utf-8")
-    mine.write_text(text.replace("text: Cancer treatment", 'text: "{{ %fact.evidence.text }}"'), encoding="utf-8")
+    at_two_places = "text: \"{{ %fact.evidence.text.where($this != 'sample') }}\""
+    mine.write_text(text.replace("text: Cancer treatment", at_two_places), encoding="utf-8")
     drug = cases / "drug.yaml"
     drug.write_text(WRONG.replace("value: carboplatin", "value: carboplatin, evidence: [a, b]"), encoding="utf-8")
     (cases / "none.yaml").write_text("extraction: {}\nexpect_none: true", encoding="utf-8")

@@ -126,7 +126,10 @@ def test_people_see_a_table_and_samples(store: Path, edited: Any) -> None:
 
 
 def test_a_note_that_the_new_mapping_fails_on_is_named_and_the_others_are_compared(store: Path, edited: Any) -> None:
-    mine = edited("recordedDate: ", 'onsetString: "{{ %fact.evidence.text }}"\n      recordedDate: ')
+    mine = edited(
+        "recordedDate: ",
+        'language: en\n      onsetDateTime: "{{ %fact.evidence.where(start = 1).text }}"\n      recordedDate: ',
+    )
     done = run("default", mine, "--on", store, "--json")
     found = json.loads(done.stdout)
     assert done.exit_code == 1
