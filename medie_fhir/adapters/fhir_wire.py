@@ -21,6 +21,7 @@ from tenacity import (
 
 from medie_fhir.adapters.content_url import origin
 from medie_fhir.adapters.fhir_answers import error_of, redirected
+from medie_fhir.adapters.fhir_body import ENCODING, BodyBroken, BodyTooLarge, whole_body
 from medie_fhir.adapters.fhir_tls import tls_trouble
 from medie_fhir.errors import (
     ContentTooLarge,
@@ -183,8 +184,6 @@ class FhirWire:
                 answer = await self._exchange_again(ask)
         except (TimeoutError, httpx.TimeoutException):
             raise FhirUnavailable(f"{ask.doing}: no answer within {self._patience.timeout:g} s") from None
-        except httpx.DecodingError:
-            raise FhirAnswerInvalid(f"{ask.doing}: the answer is compressed, unasked, and can't be unpacked") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TLS 1.3's late alerts come as SSLError itself
             if wrong := tls_trouble(error, self._tls):
                 raise FhirNotTrusted(f"{ask.doing}: {wrong}") from None
@@ -213,27 +212,23 @@ class FhirWire:
 
     async def _exchange(self, ask: Ask) -> Answer:
         ours = self.is_ours(ask.url)
-        # Not compressed: what is counted against the limit is then what comes over the wire.
         headers = {
             "Accept": ask.accept,
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": ENCODING,
             **({**trace_headers(), **self._headers} if ours else {}),
             **ask.headers,
         }
         request = self._client.build_request(ask.method, ask.url, headers=headers, content=ask.data)
         response = await self._client.send(request, auth=self._auth if ours else None, stream=True)
         try:
-            body = bytearray()
-            declared = response.headers.get("content-length", "")
-            if declared.isdigit() and int(declared) > ask.limit:
-                raise _too_large(ask)
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > ask.limit:
-                    raise _too_large(ask)
+            body = await whole_body(response, ask.limit)
+        except BodyTooLarge:
+            raise _too_large(ask) from None
+        except BodyBroken:
+            raise FhirAnswerInvalid(f"{ask.doing}: the answer is compressed, and can't be unpacked") from None
         finally:
             await response.aclose()
-        return Answer(response.status_code, dict(response.headers), bytes(body))
+        return Answer(response.status_code, dict(response.headers), body)
 
 
 def follow(url: str, reference: str) -> str:

@@ -102,7 +102,7 @@ async def test_a_broken_answer_is_never_taken_for_one(said: bytes, error: type[F
         b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + JSON_HEAD + SIZED % (len(METADATA), METADATA),
         JSON_HEAD + b"\r\n" + METADATA,
     ],
-    ids=["gzip though not asked for", "a hint before", "no length"],
+    ids=["gzip", "a hint before", "no length"],
 )
 async def test_what_is_odd_but_whole_is_an_answer(said: bytes) -> None:
     async with speaking(said) as client:
