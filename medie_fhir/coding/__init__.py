@@ -2,6 +2,6 @@
 
 from medie_fhir.coding.coder import MAX_CHARACTERS, code
 from medie_fhir.coding.load import digest_of, load_tables
-from medie_fhir.coding.tables import Tables
+from medie_fhir.coding.tables import Table, Tables
 
-__all__ = ["MAX_CHARACTERS", "Tables", "code", "digest_of", "load_tables"]
+__all__ = ["MAX_CHARACTERS", "Table", "Tables", "code", "digest_of", "load_tables"]

@@ -75,6 +75,8 @@ class FieldRule(_Frozen):
 class Task(_Frozen):
     """A task. ``fields`` is in the order of the model's answer; iterating it gives the names.
 
+    ``lexicon`` is the folder beside the task's file in which the lexical reader's rules are; without it there is none.
+
     ``lead`` is a regular expression of words that an item may begin with and that are no part of it ("then …").
     ``empty`` are the words by which a model says that there is no value. ``triage`` are regular expressions, of which
     one must match, at the beginning of a word and in any case, for a text to be shown to the model at all.
@@ -84,6 +86,7 @@ class Task(_Frozen):
     version: int = Field(ge=1)
     history: tuple[Change, ...]
     adapter: str = Field(min_length=1)
+    lexicon: str | None = Field(default=None, pattern=r"^[\w-]+$")
     messages: tuple[Message, ...] = Field(min_length=1)
     max_tokens: int = Field(ge=16)
     chunk: Chunk

@@ -1,0 +1,7 @@
+"""The lexical reader: what terminology tables and grammars see in a note. See :mod:`medie_fhir.lexicon.read`."""
+
+from medie_fhir.lexicon.file import Lexicon, load_lexicon
+from medie_fhir.lexicon.read import READER, read_lexically
+from medie_fhir.lexicon.vocabulary import Term, Vocabulary
+
+__all__ = ["READER", "Lexicon", "Term", "Vocabulary", "load_lexicon", "read_lexically"]

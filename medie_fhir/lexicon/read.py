@@ -1,0 +1,136 @@
+"""NoteText → the values that tables and grammars see, each where it stands.
+
+The second reader, beside the model: it invents nothing, for what it gives stands in the note word for word; what the
+note says of a value (negation, family, plan) is for grounding, as with the model's. Linear in the note's length.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from medie_fhir.lexicon.file import Lexicon, Rule, compiled
+from medie_fhir.lexicon.vocabulary import Vocabulary
+from medie_fhir.model import NoteText, RawValue, Span
+
+__all__ = ["READER", "read_lexically"]
+
+READER = "lexicon"
+"""The reader's name in the values it sees."""
+
+_EDGE = 160  # characters before and after a mention in which its neighbours are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    span: Span
+    confidence: float
+
+
+def read_lexically(
+    note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, Vocabulary]
+) -> tuple[RawValue, ...]:
+    """All that the lexicon sees in a note, field by field, in the order of the text.
+
+    Of mentions of one field that overlap, the longest counts. ``vocabularies``: those of ``lexicon.tables``, by name.
+    """
+    named = {name: tuple(vocabularies[name].find(note.text)) for name in sorted(lexicon.tables)}
+    return tuple(
+        RawValue(
+            field=field,
+            value=" ".join(note.text[slice(*mention.span)].split()),
+            window=mention.span,
+            reader=READER,
+            confidence=mention.confidence,
+        )
+        for field, rules in lexicon.fields.items()
+        for mention in _longest([m for rule in rules for m in _mentions(note, rule, lexicon, named)])
+    )
+
+
+def _mentions(note: NoteText, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[_Mention]:  # type: ignore[type-arg]
+    test = _Test(note, rule, lexicon)
+    for span in _candidates(note.text, rule, lexicon, named):
+        wide = test.widened(span)
+        if wide.start < wide.end and test.holds(wide):
+            yield _Mention(wide, rule.confidence)
+
+
+def _candidates(text: str, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[Span]:  # type: ignore[type-arg]
+    if rule.table is not None:
+        for term in named[rule.table]:
+            if (not rule.kinds or term.kind in rule.kinds) and term.kind not in rule.not_kinds:
+                yield Span(term.start, term.end)
+        return
+    pattern = compiled(lexicon.expanded(rule.pattern or ""))
+    group = "value" if "value" in pattern.groupindex else 0
+    for match in pattern.finditer(text):
+        if match[group]:
+            yield Span(*match.span(group))
+
+
+class _Test:
+    """What a rule asks of a place in a note."""
+
+    def __init__(self, note: NoteText, rule: Rule, lexicon: Lexicon) -> None:
+        self.note, self.rule = note, rule
+
+        def pattern(text: str | None, form: str = "{}") -> re.Pattern[str] | None:
+            return None if text is None else compiled(form.format(f"(?:{lexicon.expanded(text)})"))
+
+        self.before, self.after = pattern(rule.before, r"{}\Z"), pattern(rule.after)
+        self.not_before, self.not_after = pattern(rule.not_before, r"{}\Z"), pattern(rule.not_after)
+        self.without = pattern(rule.without)
+        self.context, self.not_context = pattern(rule.context), pattern(rule.not_context)
+
+    def widened(self, span: Span) -> Span:
+        """The mention with what belongs to it on either side."""
+        text, start, end = self.note.text, span.start, span.end
+        if self.before and (match := self.before.search(text[max(0, start - _EDGE) : start])):
+            start -= len(match[0])
+        if self.after and (match := self.after.match(text, end)):
+            end = match.end()
+        return Span(start, end)
+
+    def holds(self, span: Span) -> bool:
+        """Whether the rule takes a mention that stands there."""
+        text, rule = self.note.text, self.rule
+        if self.without and self.without.fullmatch(text[slice(*span)]):
+            return False
+        if self.not_before and self.not_before.search(text[max(0, span.start - _EDGE) : span.start]):
+            return False
+        if self.not_after and self.not_after.match(text, span.end):
+            return False
+        if rule.sections or rule.not_sections:
+            kind = self.note.section_at(span.start)
+            if kind in rule.not_sections or (rule.sections and kind not in rule.sections):
+                return False
+        if self.context is None and self.not_context is None:
+            return True
+        sentence = _sentence(self.note, span)
+        if self.not_context and self.not_context.search(text, *sentence):
+            return False
+        return self.context is None or bool(self.context.search(text, *sentence))
+
+
+def _sentence(note: NoteText, span: Span) -> Span:
+    if not note.sentences:
+        return Span(0, len(note.text))
+    return note.sentences[max(0, bisect_right(note.sentences, span.start, key=lambda s: s.start) - 1)]
+
+
+def _longest(mentions: list[_Mention]) -> Iterator[_Mention]:
+    """Those that overlap no longer one, in the order of the text."""
+    taken: list[_Mention] = []
+    kept: list[Span] = []
+    for mention in sorted(mentions, key=lambda m: (m.span.start - m.span.end, m.span.start, -m.confidence)):
+        at = bisect_right(kept, mention.span)
+        if at and kept[at - 1].end > mention.span.start:
+            continue
+        if at < len(kept) and kept[at].start < mention.span.end:
+            continue
+        kept.insert(at, mention.span)
+        taken.append(mention)
+    yield from sorted(taken, key=lambda m: m.span)

@@ -1,0 +1,130 @@
+"""Where a text names what a terminology table knows: exact but for case, spelling, plural, and what parts the words.
+
+Nothing here is guessed: a wording stands in the text word for word, or it does not. The places are those of the text
+as it is, so that what is found needs no search again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = ["Term", "Vocabulary", "Wording"]
+
+_TOKEN = re.compile(r"[^\W_]+|\+")
+_GAP = re.compile(r"[\s/.'’‐-―-]{0,12}")
+_SPELLINGS = (("tumour", "tumor"), ("oesoph", "esoph"), ("oestr", "estr"), ("aemia", "emia"), ("haem", "hem"))
+_IRREGULAR = {"metastases": "metastasis", "vertebrae": "vertebra", "mets": "metastasis", "biopsies": "biopsy"}
+_ENDS_WITHOUT_PLURAL = ("ss", "us", "is")
+_SHORTEST_PLURAL = 4  # "als" is no plural
+
+
+class Wording(NamedTuple):
+    """A wording of a table: the entry that it names, and the entry's kind, where it has one."""
+
+    text: str
+    slug: str
+    kind: str | None = None
+
+
+class Term(NamedTuple):
+    """A stretch of a text and the entry that it names."""
+
+    start: int
+    end: int
+    slug: str
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The wordings of one table, by their words run together.
+
+    ``exact``: a wording counts only in the letters of the table, upper and lower case, and is one word: most symbols
+    of genes are words too (REST, SET, WAS). Else one of at most ``short`` letters counts in capitals only, where its
+    line is not all in capitals: "ALL" is a leukaemia, and "all" and "IN ALL QUADRANTS" are not.
+    """
+
+    phrases: dict[str, Wording]
+    beginnings: frozenset[str]
+    exact: bool = False
+    short: int = 4
+
+    @classmethod
+    def of(cls, wordings: Iterable[Wording], *, exact: bool = False, short: int = 4) -> Vocabulary:
+        """A vocabulary; the first wording of the same words wins."""
+        phrases: dict[str, Wording] = {}
+        beginnings: set[str] = set()
+        for wording in wordings:
+            words = [wording.text] if exact else [_folded(w) for w in _TOKEN.findall(wording.text.replace("'s", ""))]
+            joined = ""
+            for word in words:
+                joined += word
+                beginnings.add(joined)
+            if joined:
+                phrases.setdefault(joined, wording)
+        return cls(phrases, frozenset(beginnings), exact, short)
+
+    def find(self, text: str) -> Iterator[Term]:
+        """The entries that a text names, from left to right, the longest wording at each place, none within another."""
+        tokens = [match.span() for match in _TOKEN.finditer(text)]
+        at = 0
+        while at < len(tokens):
+            hit = self._at(text, tokens, at)
+            if hit is None:
+                at += 1
+                continue
+            last, wording = hit
+            yield Term(tokens[at][0], tokens[last][1], wording.slug, wording.kind)
+            at = last + 1
+
+    def _at(self, text: str, tokens: list[tuple[int, int]], first: int) -> tuple[int, Wording] | None:
+        """The longest wording that begins with a token, and its last token."""
+        hit, joined, place = None, "", first
+        while place < len(tokens):
+            start, end = tokens[place]
+            if place > first:
+                if self.exact or not _GAP.fullmatch(text, tokens[place - 1][1], start):
+                    break
+                if text[tokens[place - 1][1] : start] in ("'", "’") and text[start:end] == "s":  # "Hodgkin's"
+                    place += 1
+                    continue
+            joined += text[start:end] if self.exact else _folded(text[start:end])
+            wording = self.phrases.get(joined)
+            if wording is not None and (self.exact or self._is_meant(text, tokens[first][0], end)):
+                hit = place, wording
+            if joined not in self.beginnings:
+                break
+            place += 1
+        return hit
+
+    def _is_meant(self, text: str, start: int, end: int) -> bool:
+        """Whether a short wording stands there as an abbreviation, and not as a word of the language."""
+        written = text[start:end]
+        if sum(c.isalnum() for c in written) > self.short:
+            return True
+        letters = [c for c in written if c.isalpha()]
+        if not letters or sum(c.isupper() for c in letters) < len(letters) - 1 or not written[0].isupper():
+            return False
+        line = text[text.rfind("\n", 0, start) + 1 : start] + text[end : (text.find("\n", end) + 1 or len(text) + 1) - 1]
+        around = [c for c in line if c.isalpha()]
+        return not around or any(c.islower() for c in around)
+
+
+@lru_cache(maxsize=16384)
+def _folded(word: str) -> str:
+    """One word in lower case, American spelling, singular, without accents."""
+    word = word.casefold()
+    if not word.isascii():
+        word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    for british, american in _SPELLINGS:
+        word = word.replace(british, american)
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) >= _SHORTEST_PLURAL and word.endswith("s") and not word.endswith(_ENDS_WITHOUT_PLURAL):
+        return word[:-1]
+    return word
