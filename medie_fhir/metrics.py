@@ -194,7 +194,18 @@ METRICS = (
 OTHER = "other"
 _STAGES = frozenset({"extract", "publish"})
 _STATIONS = frozenset(
-    {"event", "document", "extraction", "grounding", "coding", "terminology", "mapping", "transaction", "fhir"}
+    {
+        "event",
+        "document",
+        "lexicon",
+        "extraction",
+        "grounding",
+        "coding",
+        "terminology",
+        "mapping",
+        "transaction",
+        "fhir",
+    }
 )
 _VERDICTS = frozenset({"accepted", "skipped", "retracted", "refused", "dead-letter"})
 _REASONS = frozenset(

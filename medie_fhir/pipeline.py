@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from medie_fhir.asking import ask
 from medie_fhir.bare_references import dereferenced
 from medie_fhir.coding import Tables
-from medie_fhir.described import NO_MODEL, Described, produced
+from medie_fhir.described import NO_MODEL, produced
 from medie_fhir.device_writer import DeviceWriter
 from medie_fhir.document import TextLimits, choose, inline, read_text
 from medie_fhir.drafting import Draft, Drafting, Published
@@ -23,12 +23,12 @@ from medie_fhir.errors import (
     DocumentError,
     EventError,
     FhirConflict,
-    ModelError,
     RecordError,
 )
 from medie_fhir.event import EventOptions, Headers, parse_events
-from medie_fhir.extraction import Reading, Task, read
-from medie_fhir.grounding import AlignRules, Cues, ground, grouped
+from medie_fhir.extraction import Task
+from medie_fhir.grounding import AlignRules, Cues, grouped
+from medie_fhir.lexicon import Lexicon
 from medie_fhir.mapping import Mapping as FhirMapping
 from medie_fhir.model import (
     CodedFact,
@@ -40,10 +40,10 @@ from medie_fhir.model import (
     NoteEvent,
     NoteText,
     Outcome,
-    Produced,
     TextInfo,
 )
 from medie_fhir.ports import Clock, FhirServer, ModelServer, TerminologyServer
+from medie_fhir.reading import LEXICON, MODEL, NoteRead, Readers
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
@@ -68,6 +68,7 @@ class Options:
     events: EventOptions = field(default_factory=EventOptions)
     limits: TextLimits = field(default_factory=TextLimits)
     triage: bool = True
+    readers: tuple[str, ...] = (LEXICON, MODEL)
     documents: SourceDocuments = field(default_factory=SourceDocuments)
     subjects: SubjectOptions = field(default_factory=SubjectOptions)
     guarded: bool = True
@@ -92,13 +93,24 @@ class Pipeline:
         options: Options | None = None,
         telemetry: Telemetry | None = None,
         terminology: TerminologyServer | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self.task, self.rules, self.cues, self.tables, self.mapping = task, rules, cues, tables, mapping
         self.model, self.source, self.target, self.clock = model, source, target, clock
         self.options = options or Options()
         self.telemetry: Telemetry = telemetry or Silent()
         self.terminology = terminology
-        self._described = Described()
+        self._readers = Readers(
+            task=task,
+            lexicon=lexicon,
+            rules=rules,
+            cues=cues,
+            model=model,
+            clock=clock,
+            telemetry=self.telemetry,
+            names=self.options.readers,
+            triage=self.options.triage,
+        )
         self._writer = DeviceWriter()
         self._subjects = Subjects(target, clock, self.options.subjects)
         self._unmarked = Unmarked()
@@ -160,10 +172,8 @@ class Pipeline:
 
     async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
-        reading, by = await self._read(note)
-        with self.telemetry.station("grounding"):
-            facts = self.grouped(ground(reading.values, note, self.rules, self.cues), note)
-        record = _record(document, note, reading, facts, by)
+        seen = await self._readers.read(note, self.tables)
+        record = _record(document, note, replace(seen, facts=self.grouped(seen.facts, note)))
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
 
@@ -308,18 +318,6 @@ class Pipeline:
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    async def _read(self, note: NoteText) -> tuple[Reading, Produced]:
-        """What the model reads in a note, and which model that is."""
-        with self.telemetry.station("extraction"):
-            try:
-                reading = await read(note, self.task, self.model, triage=self.options.triage)
-                model = await self._described.of(self.model, self.clock.now())
-            except ModelError:
-                self._described.forget()
-                raise
-            self.telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
-        return reading, produced(self.task, model, self.clock.now())
-
     def _retraction(self, event: NoteEvent) -> ExtractionRecord:
         by_nobody = produced(self.task, NO_MODEL, self.clock.now())
         return ExtractionRecord(
@@ -333,16 +331,14 @@ class Pipeline:
         return keyless(attachment.url) if told else None
 
 
-def _record(
-    document: DocumentInfo, note: NoteText, reading: Reading, facts: tuple[Fact, ...], by: Produced
-) -> ExtractionRecord:
+def _record(document: DocumentInfo, note: NoteText, seen: NoteRead) -> ExtractionRecord:
     return ExtractionRecord(
         document=document,
         text=TextInfo(
             sha256=note.sha256, characters=len(note.text), content_type=note.content_type, language=note.language
         ),
-        produced=by,
-        outcome=Outcome.TRIAGED if reading.triaged else Outcome.EXTRACTED,
-        facts=facts,
-        usage=reading.usage,
+        produced=seen.by,
+        outcome=Outcome.TRIAGED if seen.triaged else Outcome.EXTRACTED,
+        facts=seen.facts,
+        usage=seen.usage,
     )

@@ -24,6 +24,7 @@ from medie_fhir.event import EventOptions
 from medie_fhir.extraction import Task, load_task
 from medie_fhir.fhir_servers import is_asked, open_source, open_target
 from medie_fhir.grounding import AlignRules, Cues, load_cues
+from medie_fhir.lexicon import Lexicon, load_lexicon
 from medie_fhir.mapping import Mapping, load_mapping
 from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
@@ -43,6 +44,7 @@ __all__ = [
     "mapping_path",
     "open_model",
     "open_pipeline",
+    "read_lexicon",
     "read_mapping",
     "read_tables",
     "read_task",
@@ -70,6 +72,7 @@ class Configuration:
     def __init__(self, settings: Settings) -> None:
         self.task: Task = read_task(settings)
         self.rules = _rules(self.task)
+        self.lexicon = read_lexicon(settings, self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
         self.mapping: Mapping = read_mapping(settings, self.task)
         self.tables: Tables = read_tables(settings, self.task, self.mapping)
@@ -78,6 +81,20 @@ class Configuration:
 def read_task(settings: Settings) -> Task:
     """The task that the settings name. Raises InvalidTask, SettingsError."""
     return load_task(_read(_named(settings.task, "schemas", "tasks")))
+
+
+def read_lexicon(settings: Settings, task: Task) -> Lexicon | None:
+    """The lexical reader's rules, in the folder that the task names beside its file; None where it names none.
+
+    Raises InvalidTask, SettingsError.
+    """
+    if task.lexicon is None:
+        return None
+    folder = _named(settings.task, "schemas", "tasks").parent / task.lexicon
+    files = {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+    if not files:
+        raise SettingsError(f"{folder}: no *.yaml here, and the task {task.name} names it as its lexicon")
+    return load_lexicon(files, task.fields)
 
 
 def read_mapping(settings: Settings, task: Task) -> Mapping:
@@ -284,6 +301,7 @@ def assemble_pipeline(
             events=EventOptions(preliminary=notes.preliminary, server=fhir.source_base_url or fhir.base_url),
             limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
             triage=settings.model.triage,
+            readers=settings.readers,
             documents=SourceDocuments(fhir.documents, base=fhir.source_base_url or fhir.base_url),
             subjects=SubjectOptions(
                 missing=fhir.missing_subject,
@@ -297,6 +315,7 @@ def assemble_pipeline(
         ),
         telemetry=telemetry,
         terminology=terminology,
+        lexicon=configuration.lexicon,
     )
     pipeline.written, pipeline.pace = written, pace
     return pipeline

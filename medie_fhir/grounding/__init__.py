@@ -1,5 +1,6 @@
 """Values → facts: where in the note each stands, what the note says of it, and of whom."""
 
+from medie_fhir.grounding.agree import agreed
 from medie_fhir.grounding.align import Aligned, AlignRules, align
 from medie_fhir.grounding.context import assess
 from medie_fhir.grounding.cues import Category, Cue, Cues, Direction, load_cues
@@ -14,6 +15,7 @@ __all__ = [
     "Cues",
     "Direction",
     "Synonyms",
+    "agreed",
     "align",
     "assess",
     "ground",

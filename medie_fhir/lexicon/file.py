@@ -80,7 +80,7 @@ class Lexicon(Frozen):
         for name, rules in self.fields.items():
             for number, rule in enumerate(rules):
                 for key, pattern in rule.model_dump(exclude_none=True).items():
-                    if isinstance(pattern, str) and key not in ("table",):
+                    if isinstance(pattern, str) and key != "table":
                         try:
                             compiled(self.expanded(pattern))
                         except ValueError as fault:

@@ -29,9 +29,7 @@ class _Mention:
     confidence: float
 
 
-def read_lexically(
-    note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, Vocabulary]
-) -> tuple[RawValue, ...]:
+def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, Vocabulary]) -> tuple[RawValue, ...]:
     """All that the lexicon sees in a note, field by field, in the order of the text.
 
     Of mentions of one field that overlap, the longest counts. ``vocabularies``: those of ``lexicon.tables``, by name.

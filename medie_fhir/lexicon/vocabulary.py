@@ -110,7 +110,8 @@ class Vocabulary:
         letters = [c for c in written if c.isalpha()]
         if not letters or sum(c.isupper() for c in letters) < len(letters) - 1 or not written[0].isupper():
             return False
-        line = text[text.rfind("\n", 0, start) + 1 : start] + text[end : (text.find("\n", end) + 1 or len(text) + 1) - 1]
+        line_end = text.find("\n", end)
+        line = text[text.rfind("\n", 0, start) + 1 : start] + text[end : line_end if line_end >= 0 else len(text)]
         around = [c for c in line if c.isalpha()]
         return not around or any(c.islower() for c in around)
 

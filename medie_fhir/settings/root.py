@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     tracing: TracingSettings = TracingSettings()
     terminology_server: TerminologySettings = TerminologySettings()
     task: str = Field(default="oncology", description="A shipped task's name, or the path of a task file.")
+    readers: tuple[Literal["lexicon", "model"], ...] = Field(
+        default=("lexicon", "model"),
+        min_length=1,
+        description="Who reads the notes: the task's tables and grammars, the model, or both.",
+    )
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     mapping_reload_seconds: float = Field(
         default=5.0,

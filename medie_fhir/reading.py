@@ -1,0 +1,100 @@
+"""What is read in a note: by the tables and grammars, by the model, and what the note says of each value."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from medie_fhir.coding import Tables
+from medie_fhir.described import NO_MODEL, Described, produced
+from medie_fhir.errors import ModelError
+from medie_fhir.extraction import READER as MODEL
+from medie_fhir.extraction import Reading, Task, in_sight, read
+from medie_fhir.grounding import AlignRules, Cues, agreed, ground
+from medie_fhir.lexicon import READER as LEXICON
+from medie_fhir.lexicon import Lexicon, Vocabulary, read_lexically
+from medie_fhir.model import Fact, NoteText, Produced, RawValue, Usage
+from medie_fhir.ports import Clock, ModelServer
+from medie_fhir.telemetry import Telemetry
+from medie_fhir.vocabularies import vocabularies
+
+__all__ = ["LEXICON", "MODEL", "NoteRead", "Readers"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRead:
+    """What the readers saw in a note, grounded. ``triaged``: it shows no sign of the task's, and nobody was asked."""
+
+    facts: tuple[Fact, ...]
+    usage: Usage
+    triaged: bool
+    by: Produced
+
+
+class Readers:
+    """The readers of one task. ``names``: which of them read; the lexical one only where the task has a lexicon.
+
+    What only one of them has seen is kept with its name, for the mapping's policy to judge.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        lexicon: Lexicon | None,
+        rules: Mapping[str, AlignRules],
+        cues: Cues,
+        model: ModelServer,
+        clock: Clock,
+        telemetry: Telemetry,
+        names: Collection[str] = (LEXICON, MODEL),
+        triage: bool = True,
+    ) -> None:
+        self._task, self._rules, self._cues = task, rules, cues
+        self._lexicon = lexicon if LEXICON in names else None
+        self._asks = MODEL in names
+        self._model, self._clock, self._telemetry, self._triage = model, clock, telemetry, triage
+        self._described = Described()
+        self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
+        self._digest = _digest(task, self._lexicon)
+
+    async def read(self, note: NoteText, tables: Tables) -> NoteRead:
+        """All readers' facts. Raises ModelError."""
+        seen = self._seen(note, tables)
+        reading, by = await self._asked(note)
+        with self._telemetry.station("grounding"):
+            values = () if reading.triaged else (*seen, *reading.values)
+            facts = agreed(ground(values, note, self._rules, self._cues), by=LEXICON)
+        return NoteRead(facts, reading.usage, reading.triaged, by.model_copy(update={"task_digest": self._digest}))
+
+    def _seen(self, note: NoteText, tables: Tables) -> tuple[RawValue, ...]:
+        """What the lexical reader sees."""
+        if self._lexicon is None:
+            return ()
+        with self._telemetry.station("lexicon"):
+            if self._known[0] != tables.digest:
+                self._known = (tables.digest, vocabularies(tables, self._lexicon.tables))
+            return read_lexically(note, self._lexicon, self._known[1])
+
+    async def _asked(self, note: NoteText) -> tuple[Reading, Produced]:
+        """What the model reads, and which model that is."""
+        if not self._asks:
+            triaged = self._triage and not in_sight(note.text, self._task)
+            return Reading(triaged=triaged), produced(self._task, NO_MODEL, self._clock.now())
+        with self._telemetry.station("extraction"):
+            try:
+                reading = await read(note, self._task, self._model, triage=self._triage)
+                model = await self._described.of(self._model, self._clock.now())
+            except ModelError:
+                self._described.forget()
+                raise
+            self._telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
+        return reading, produced(self._task, model, self._clock.now())
+
+
+def _digest(task: Task, lexicon: Lexicon | None) -> str:
+    """SHA-256 (hex) of all that a task's files say of reading."""
+    if lexicon is None:
+        return task.digest
+    return hashlib.sha256(f"{task.digest} {lexicon.digest}".encode()).hexdigest()
