@@ -15,6 +15,7 @@ from consumers.cli import (
     dead_letters,
     demo,
     doctor,
+    evaluate,
     extract,
     inspect,
     mapping,
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("extract")(extract.extract)
+app.command("evaluate")(evaluate.evaluate)
 app.command("codes")(codes.codes)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,68 @@
+"""A run's records → what is predicted for each note, for all readers and for each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medie_fhir.drafting import Drafting
+from medie_fhir.evaluation import GoldNote, Matcher, Verdicts, judge_note, load_vocabulary
+from medie_fhir.model import CodedFact, ExtractionRecord
+from medie_fhir.shipped import shipped
+from medie_fhir.transaction import SourceDocuments
+from medie_fhir.wiring import Configuration
+
+__all__ = ["Predicted"]
+
+
+def _matcher_of(task: str) -> Matcher:
+    """The matcher by the vocabulary of a task; by the words as they are where it has none. Raises SettingsError."""
+    file: Path = shipped("schemas", "evaluation", f"{task}.yaml")
+    return Matcher(load_vocabulary(file.read_text(encoding="utf-8") if file.is_file() else "", file.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The facts of each note, with whether the mapping's policy lets them be written; a note that failed has none."""
+
+    notes: Sequence[GoldNote]
+    facts: Mapping[str, tuple[CodedFact, ...]]
+    fields: tuple[str, ...]
+    matcher: Matcher
+
+    @classmethod
+    def of(
+        cls,
+        notes: Sequence[GoldNote],
+        records: Mapping[str, ExtractionRecord | None],
+        configuration: Configuration,
+    ) -> Predicted:
+        """What the mapping and the tables make of the records. Raises SettingsError."""
+        task = configuration.task
+        drafting = Drafting(configuration.mapping, configuration.tables, SourceDocuments())
+        facts = {id_: drafting.coded(record) if record else () for id_, record in records.items()}
+        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name))
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The names of all that read a fact."""
+        return tuple(sorted({name for facts in self.facts.values() for one in facts for name in one.fact.readers}))
+
+    def written(self) -> list[Verdicts]:
+        """The verdicts on what may be written: what counts."""
+        return self._judged(lambda one: one.written)
+
+    def written_of(self, reader: str) -> list[Verdicts]:
+        """The same, of what one reader saw, alone or with others."""
+        return self._judged(lambda one: one.written and reader in one.fact.readers)
+
+    def read_by(self, reader: str) -> list[Verdicts]:
+        """The verdicts on all that a reader saw, whatever policy says of it."""
+        return self._judged(lambda one: reader in one.fact.readers)
+
+    def _judged(self, counts: Callable[[CodedFact], bool]) -> list[Verdicts]:
+        return [
+            judge_note(note, [one.fact for one in self.facts[note.id] if counts(one)], self.fields, self.matcher)
+            for note in self.notes
+        ]
