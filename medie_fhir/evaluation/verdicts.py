@@ -26,7 +26,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One item of a predicted fact; ``trap`` is that of the forbidden value it is, ``gold`` are the gold values it finds."""
+    """One item of a predicted fact.
+
+    ``trap``: that of the forbidden value that it is; ``gold``: the places of the gold values that it finds.
+    """
 
     item: str
     fact: Fact

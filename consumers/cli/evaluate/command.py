@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.evaluate.predicted import Predicted
-from consumers.cli.evaluate.reading import read_notes, with_readers
+from consumers.cli.evaluate.reading import Chosen, read_notes, with_readers
 from consumers.cli.evaluate.run_file import Run, read_run
 from consumers.cli.evaluate.views import errors_view, field_table, row_table, scores_view, trap_table
 from consumers.cli.mapping.check import settings_with
@@ -28,7 +28,7 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
         Path | None, typer.Option(metavar="RUN", help="Keep the run here; one that was cut off goes on.")
     ] = None,
     run: Annotated[Path | None, typer.Option(metavar="RUN", help="Score a saved run again; no model is asked.")] = None,
-    readers: Annotated[str | None, typer.Option(help="Who reads: model.")] = None,
+    readers: Annotated[Chosen | None, typer.Option(help="Who reads, in the place of the settings'.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A mapping, in the place of the settings'.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many notes.")] = None,
@@ -46,7 +46,7 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
         made = read_run(run, "--run")
         notes = _in_run(notes, made, digest, fields)
     else:
-        made = run_async(read_notes(settings, configuration, notes, gold=digest, readers=readers, save=save))
+        made = run_async(read_notes(settings, configuration, notes, gold=digest, save=save))
     records = {note.id: made.lines[note.id].record for note in notes}
     predicted = Predicted.of(notes, records, configuration)
     verdicts = predicted.written()

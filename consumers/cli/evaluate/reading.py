@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
-
-import typer
 
 from consumers.cli.evaluate.run_file import Run, RunHeader, RunLine, RunWriter
 from consumers.cli.extract import read_note
 from consumers.cli.options import err, progress
 from medie_fhir import __version__
+from medie_fhir.described import NO_MODEL
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.evaluation import GoldNote
 from medie_fhir.pipeline import Pipeline
+from medie_fhir.ports import ModelDescription
+from medie_fhir.reading import LEXICON, MODEL
 from medie_fhir.settings import Settings
+from medie_fhir.shipped import shipped
 from medie_fhir.wiring import Configuration, open_pipeline
 
-__all__ = ["read_notes", "with_readers"]
+__all__ = ["Chosen", "read_notes", "with_readers"]
 
 _SUBJECT = "Patient/evaluated"
 _TOLD_EVERY_SECONDS = 30.0  # where nobody watches a bar move
 
 
-def with_readers(settings: Settings, readers: str | None) -> Settings:
-    """The settings, with the readers that are asked for. The one place that knows how readers are chosen."""
-    if readers not in {None, "model"}:
-        raise typer.BadParameter(f"{readers}: no such reader; there is: model", param_hint="--readers")
-    return settings
+class Chosen(StrEnum):
+    """Who reads."""
+
+    BOTH = "both"
+    MODEL = MODEL
+    LEXICON = LEXICON
+
+
+def with_readers(settings: Settings, readers: Chosen | None) -> Settings:
+    """The settings, with the readers that are asked for."""
+    if readers is None:
+        return settings
+    return settings.model_copy(update={"readers": (LEXICON, MODEL) if readers is Chosen.BOTH else (readers.value,)})
 
 
 async def read_notes(
@@ -39,15 +51,15 @@ async def read_notes(
     notes: Sequence[GoldNote],
     *,
     gold: str,
-    readers: str | None,
     save: Path | None,
 ) -> Run:
     """The run of the notes. ``gold``: the gold file's SHA-256; ``save``: where to keep it, or to go on with it.
 
     What one note meets is its line's error; what all would meet ends the run. Raises ModelError, DependencyMissing.
     """
-    async with open_pipeline(settings, configuration=configuration, with_target=False) as pipeline:
-        header = await _header(pipeline, gold, readers)
+    asks = MODEL in settings.readers
+    async with open_pipeline(settings, configuration=configuration, with_model=asks, with_target=False) as pipeline:
+        header = _header(pipeline, await pipeline.model.describe() if asks else NO_MODEL, configuration, gold)
         with RunWriter(save, header) if save else nullcontext() as writer:
             lines = dict(writer.done) if writer else {}
             left = [note for note in notes if note.id not in lines]
@@ -57,20 +69,22 @@ async def read_notes(
     return Run(header=header, lines={note.id: lines[note.id] for note in notes})
 
 
-async def _header(pipeline: Pipeline, gold: str, readers: str | None) -> RunHeader:
-    model, task = await pipeline.model.describe(), pipeline.task
+def _header(pipeline: Pipeline, model: ModelDescription, configuration: Configuration, gold: str) -> RunHeader:
+    task, lexicon = configuration.task, configuration.lexicon
     return RunHeader(
         software=f"medie-fhir {__version__}",
         task=f"{task.name}@{task.version}",
         task_digest=task.digest,
-        fields=pipeline.fields,
+        fields=tuple(task.fields),
         model=model.model,
         adapter=model.adapter,
         adapter_digest=model.adapter_digest,
         server=model.server,
-        tables=pipeline.tables.digest,
-        mapping=pipeline.mapping.label,
-        readers=readers,
+        readers=tuple(sorted(pipeline.options.readers)),
+        lexicon=lexicon.digest if lexicon else None,
+        cues=hashlib.sha256(shipped("schemas", "context", "cues.csv").read_bytes()).hexdigest(),
+        tables=configuration.tables.digest,
+        mapping=configuration.mapping.label,
         gold=gold,
     )
 
@@ -96,14 +110,13 @@ class _Reading:
             except* MedieError as errors:
                 raise _first(errors) from None
 
-    async def _work(self, advance: object) -> None:
+    async def _work(self, advance: Callable[[], None]) -> None:
         for note in self._left:
             line = await self._read(note)
             self.lines[note.id] = line
             if self._writer:
                 self._writer.add(line)
-            if callable(advance):
-                advance()
+            advance()
             self._tell()
 
     async def _read(self, note: GoldNote) -> RunLine:

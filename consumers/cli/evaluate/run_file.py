@@ -21,7 +21,10 @@ _SCHEMA: Literal["medie.evaluation/1"] = "medie.evaluation/1"
 
 
 class RunHeader(Frozen):
-    """By what a run was made, and of which gold file (``gold`` is its SHA-256, ``tables`` the terminology's)."""
+    """By what a run was made, and of which gold file.
+
+    ``gold``, ``lexicon``, ``cues`` and ``tables`` are digests (SHA-256) of what they name.
+    """
 
     schema_: Literal["medie.evaluation/1"] = Field(default=_SCHEMA, alias="schema")
     software: str
@@ -32,9 +35,11 @@ class RunHeader(Frozen):
     adapter: str | None = None
     adapter_digest: str | None = None
     server: str | None = None
+    readers: tuple[str, ...]
+    lexicon: str | None = None
+    cues: str
     tables: str
     mapping: str
-    readers: str | None = None
     gold: str
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
