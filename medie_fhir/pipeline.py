@@ -106,8 +106,6 @@ class Pipeline:
             rules=rules,
             cues=cues,
             model=model,
-            clock=clock,
-            telemetry=self.telemetry,
             names=self.options.readers,
             triage=self.options.triage,
         )
@@ -172,7 +170,7 @@ class Pipeline:
 
     async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
-        seen = await self._readers.read(note, self.tables)
+        seen = await self._readers.read(note, self.tables, self.clock, self.telemetry)
         record = _record(document, note, replace(seen, facts=self.grouped(seen.facts, note)))
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})

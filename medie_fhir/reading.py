@@ -46,24 +46,25 @@ class Readers:
         rules: Mapping[str, AlignRules],
         cues: Cues,
         model: ModelServer,
-        clock: Clock,
-        telemetry: Telemetry,
         names: Collection[str] = (LEXICON, MODEL),
         triage: bool = True,
     ) -> None:
         self._task, self._rules, self._cues = task, rules, cues
         self._lexicon = lexicon if LEXICON in names else None
         self._asks = MODEL in names
-        self._model, self._clock, self._telemetry, self._triage = model, clock, telemetry, triage
+        self._model, self._triage = model, triage
         self._described = Described()
         self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
         self._digest = _digest(task, self._lexicon)
 
-    async def read(self, note: NoteText, tables: Tables) -> NoteRead:
+    async def read(self, note: NoteText, tables: Tables, clock: Clock, telemetry: Telemetry) -> NoteRead:
         """All readers' facts. Raises ModelError."""
-        seen = self._seen(note, tables)
-        reading, by = await self._asked(note)
-        with self._telemetry.station("grounding"):
+        with telemetry.station("lexicon"):
+            seen = self._seen(note, tables)
+        with telemetry.station("extraction"):
+            reading, by = await self._asked(note, clock)
+        telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
+        with telemetry.station("grounding"):
             values = () if reading.triaged else (*seen, *reading.values)
             facts = agreed(ground(values, note, self._rules, self._cues), by=LEXICON)
         return NoteRead(facts, reading.usage, reading.triaged, by.model_copy(update={"task_digest": self._digest}))
@@ -72,25 +73,22 @@ class Readers:
         """What the lexical reader sees."""
         if self._lexicon is None:
             return ()
-        with self._telemetry.station("lexicon"):
-            if self._known[0] != tables.digest:
-                self._known = (tables.digest, vocabularies(tables, self._lexicon.tables))
-            return read_lexically(note, self._lexicon, self._known[1])
+        if self._known[0] != tables.digest:
+            self._known = (tables.digest, vocabularies(tables, self._lexicon.tables))
+        return read_lexically(note, self._lexicon, self._known[1])
 
-    async def _asked(self, note: NoteText) -> tuple[Reading, Produced]:
+    async def _asked(self, note: NoteText, clock: Clock) -> tuple[Reading, Produced]:
         """What the model reads, and which model that is."""
         if not self._asks:
             triaged = self._triage and not in_sight(note.text, self._task)
-            return Reading(triaged=triaged), produced(self._task, NO_MODEL, self._clock.now())
-        with self._telemetry.station("extraction"):
-            try:
-                reading = await read(note, self._task, self._model, triage=self._triage)
-                model = await self._described.of(self._model, self._clock.now())
-            except ModelError:
-                self._described.forget()
-                raise
-            self._telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
-        return reading, produced(self._task, model, self._clock.now())
+            return Reading(triaged=triaged), produced(self._task, NO_MODEL, clock.now())
+        try:
+            reading = await read(note, self._task, self._model, triage=self._triage)
+            model = await self._described.of(self._model, clock.now())
+        except ModelError:
+            self._described.forget()
+            raise
+        return reading, produced(self._task, model, clock.now())
 
 
 def _digest(task: Task, lexicon: Lexicon | None) -> str:

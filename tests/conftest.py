@@ -88,7 +88,8 @@ async def twin() -> FhirTwin:
 
 @pytest.fixture
 def pipeline(configuration: Configuration, model: ScriptedModel, twin: FhirTwin) -> Pipeline:
-    made = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    """With the scripted model as its one reader, so that a test says what is read."""
+    made = assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
     made.clock = StepClock()
     return made
 
