@@ -30,7 +30,9 @@ class Rule(Frozen):
     """How one kind of mention is seen. Regular expressions are Python's, and don't look at case but for ``(?-i:…)``.
 
     ``table``: a terminology table whose wordings are mentions; of its entries only those of ``kinds``, or none of
-    ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention.
+    ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention. A group ``also``
+    is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value goes on with it.
+    ``only_before`` and ``only_after``: what must stand directly there, be it taken into the mention or not.
     ``before`` and ``after``: what stands directly there belongs to the mention ("left" before a site).
     ``without``: what a whole mention may not be. ``context``: what its sentence, or the line that leads in its list,
     must match; ``not_context``: may not match. ``not_before`` and ``not_after``: what may not stand directly there.
@@ -42,6 +44,8 @@ class Rule(Frozen):
     kinds: tuple[str, ...] = ()
     not_kinds: tuple[str, ...] = ()
     pattern: _Pattern | None = None
+    only_before: _Pattern | None = None
+    only_after: _Pattern | None = None
     before: _Pattern | None = None
     after: _Pattern | None = None
     without: _Pattern | None = None
@@ -53,7 +57,18 @@ class Rule(Frozen):
     not_sections: frozenset[str] = frozenset()
     confidence: float = Field(default=0.9, ge=0, le=1)
 
-    @field_validator("pattern", "before", "after", "without", "context", "not_context", "not_before", "not_after")
+    @field_validator(
+        "pattern",
+        "only_before",
+        "only_after",
+        "before",
+        "after",
+        "without",
+        "context",
+        "not_context",
+        "not_before",
+        "not_after",
+    )
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
         if pattern is not None:

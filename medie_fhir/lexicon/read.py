@@ -25,8 +25,20 @@ _EDGE = 160  # characters before and after a mention in which its neighbours are
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
+    """A mention; ``also`` is what the note says once of it and others, outside of it."""
+
     span: Span
     confidence: float
+    also: Span | None = None
+
+    def value(self, text: str) -> str:
+        """The mention's words."""
+        return " ".join(" ".join(text[slice(*s)] for s in (self.span, self.also) if s).split())
+
+    @property
+    def window(self) -> Span:
+        """Where all of it stands."""
+        return self.span if self.also is None else Span(self.span.start, max(self.span.end, self.also.end))
 
 
 def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, Vocabulary]) -> tuple[RawValue, ...]:
@@ -38,8 +50,8 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
     return tuple(
         RawValue(
             field=field,
-            value=" ".join(note.text[slice(*mention.span)].split()),
-            window=mention.span,
+            value=mention.value(note.text),
+            window=mention.window,
             reader=READER,
             confidence=mention.confidence,
         )
@@ -50,23 +62,31 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
 
 def _mentions(note: NoteText, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[_Mention]:  # type: ignore[type-arg]
     test = _Test(note, rule, lexicon)
-    for span in _candidates(note.text, rule, lexicon, named):
+    for span, also in _candidates(note.text, rule, lexicon, named):
+        if not test.stands(span):
+            continue
         wide = test.widened(span)
         if wide.start < wide.end and test.holds(wide):
-            yield _Mention(wide, rule.confidence)
+            yield _Mention(wide, rule.confidence, also)
 
 
-def _candidates(text: str, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[Span]:  # type: ignore[type-arg]
+def _candidates(
+    text: str,
+    rule: Rule,
+    lexicon: Lexicon,
+    named: Mapping[str, Sequence],  # type: ignore[type-arg]
+) -> Iterator[tuple[Span, Span | None]]:
     if rule.table is not None:
         for term in named[rule.table]:
             if (not rule.kinds or term.kind in rule.kinds) and term.kind not in rule.not_kinds:
-                yield Span(term.start, term.end)
+                yield Span(term.start, term.end), None
         return
     pattern = compiled(lexicon.expanded(rule.pattern or ""))
     group = "value" if "value" in pattern.groupindex else 0
+    more = "also" in pattern.groupindex
     for match in pattern.finditer(text):
         if match[group]:
-            yield Span(*match.span(group))
+            yield Span(*match.span(group)), Span(*match.span("also")) if more and match["also"] else None
 
 
 class _Test:
@@ -78,10 +98,18 @@ class _Test:
         def pattern(text: str | None, form: str = "{}") -> re.Pattern[str] | None:
             return None if text is None else compiled(form.format(f"(?:{lexicon.expanded(text)})"))
 
+        self.only_before, self.only_after = pattern(rule.only_before, r"{}\Z"), pattern(rule.only_after)
         self.before, self.after = pattern(rule.before, r"{}\Z"), pattern(rule.after)
         self.not_before, self.not_after = pattern(rule.not_before, r"{}\Z"), pattern(rule.not_after)
         self.without = pattern(rule.without)
         self.context, self.not_context = pattern(rule.context), pattern(rule.not_context)
+
+    def stands(self, span: Span) -> bool:
+        """Whether what must stand directly before and after does."""
+        text = self.note.text
+        if self.only_after and not self.only_after.match(text, span.end):
+            return False
+        return not self.only_before or bool(self.only_before.search(text[max(0, span.start - _EDGE) : span.start]))
 
     def widened(self, span: Span) -> Span:
         """The mention with what belongs to it on either side."""
