@@ -30,7 +30,7 @@ SAID_OF_COLON = {"cancer_type": "colon adenocarcinoma", "stage": "III"}
 @pytest.fixture
 def members(pipeline: Pipeline, configuration: Configuration, model: Any, twin: FhirTwin) -> tuple[Pipeline, Pipeline]:
     """The pipelines of two members of a group."""
-    return pipeline, assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    return pipeline, assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
 
 
 @pytest.fixture(autouse=True)

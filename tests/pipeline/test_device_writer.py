@@ -30,7 +30,7 @@ async def test_a_server_that_has_forgotten_the_device_is_given_it_again(
             return getattr(self.now, name)
 
     server = Restored()
-    pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=server)  # type: ignore[arg-type]
+    pipeline = assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=server)  # type: ignore[arg-type]
     await acts.through(pipeline, event(LUNG))
     server.now = FhirTwin()
     await server.now.transact(transaction([{"resourceType": "Patient", "id": "p1"}]))

@@ -154,8 +154,8 @@ class Heard(Silent):
 async def test_every_station_tells_that_it_works(pipeline: Pipeline, event: Event, acts: Any) -> None:
     pipeline.telemetry = heard = Heard()
     await acts.through(pipeline, event(LUNG))
-    read, written = heard.stations[:4], heard.stations[4:]
-    assert read == ["event", "document", "extraction", "grounding"]
+    read, written = heard.stations[:5], heard.stations[5:]
+    assert read == ["event", "document", "lexicon", "extraction", "grounding"]
     assert written == ["fhir", "coding", "fhir", "mapping", "transaction", "fhir"], "it stands, whose, written"
     assert heard.spent == [(10, 5)]
 
