@@ -72,6 +72,7 @@ def read_gold(text: str, name: str) -> tuple[GoldNote, ...]:
 def _note(line: str, place: str, number: int) -> GoldNote:
     try:
         value = json.loads(line)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can be neither hashed nor printed
     except (ValueError, RecursionError):
         raise SettingsError(f"{place}: is not JSON") from None
     try:

@@ -1,4 +1,4 @@
-"""The command: reads the notes or takes a saved run, scores them, prints what came of it."""
+"""The command: reads the notes or takes a saved run, scores them, says what came of it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.evaluate.predicted import Predicted
+from consumers.cli.evaluate.evaluation import Comparison, Evaluation, compare, evaluation
 from consumers.cli.evaluate.reading import Chosen, read_notes, with_readers
 from consumers.cli.evaluate.run_file import Run, read_run
-from consumers.cli.evaluate.views import errors_view, field_table, row_table, scores_view, trap_table
+from consumers.cli.evaluate.views import errors_view, evaluation_view, show, write_html
 from consumers.cli.mapping.check import settings_with
 from consumers.cli.options import Config, err, out, run_async
-from medie_fhir.evaluation import GoldNote, Scores, read_gold, score
+from medie_fhir.evaluation import Gate, GoldNote, load_gate, read_gold
 from medie_fhir.wiring import Configuration
 
 __all__ = ["evaluate"]
@@ -28,74 +28,81 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
         Path | None, typer.Option(metavar="RUN", help="Keep the run here; one that was cut off goes on.")
     ] = None,
     run: Annotated[Path | None, typer.Option(metavar="RUN", help="Score a saved run again; no model is asked.")] = None,
+    other: Annotated[
+        Path | None, typer.Option("--compare", metavar="RUN", help="A saved run of the same notes to compare with.")
+    ] = None,
+    gate: Annotated[Path | None, typer.Option(help="Thresholds, as YAML; below them the exit code is 1.")] = None,
     readers: Annotated[Chosen | None, typer.Option(help="Who reads, in the place of the settings'.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="A mapping, in the place of the settings'.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a report with every note: patients' data.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many notes.")] = None,
     errors: Annotated[int, typer.Option(min=0, help="Print so many errors, with the values: patients' data.")] = 0,
     config: Config = None,
 ) -> None:
-    """Measure what is read in notes against what a person read in them."""
-    if save and run:
-        raise typer.BadParameter("--save and --run exclude each other")
+    """Measure what is read in notes against what a person read in them.
+
+    Exit codes: 0 measured (and no threshold missed), 1 below a threshold, 2 wrong use, 3 the model is not reachable.
+    """
+    if run and (save or readers):
+        raise typer.BadParameter("--run scores what was read before: no --save, no --readers")
+    thresholds = load_gate(_text(gate, "--gate"), str(gate)) if gate else None
     settings = with_readers(settings_with(mapping, config), readers)
     configuration = Configuration(settings)
-    fields = tuple(configuration.task.fields)
-    notes, digest = _gold(gold, limit)
+    notes: Sequence[GoldNote] = read_gold(_text(gold, "GOLD"), str(gold))[:limit]
+    digest = hashlib.sha256(gold.read_bytes()).hexdigest()
     if run:
-        made = read_run(run, "--run")
-        notes = _in_run(notes, made, digest, fields)
+        read = read_run(run, "--run")
     else:
-        made = run_async(read_notes(settings, configuration, notes, gold=digest, save=save))
-    records = {note.id: made.lines[note.id].record for note in notes}
-    predicted = Predicted.of(notes, records, configuration)
-    verdicts = predicted.written()
-    scores = score(verdicts, fields)
-    rows = _rows(predicted, scores)
+        read = run_async(read_notes(settings, configuration, notes, gold=digest, save=save))
+    before = read_run(other, "--compare") if other else None
+    fields = tuple(configuration.task.fields)
+    notes = _held(notes, [one for one in (read, before) if one], digest, fields)
+    made = evaluation(read, notes, configuration)
+    comparison = compare(made, evaluation(before, notes, configuration)) if before else None
+    if html:
+        write_html(html, made, comparison, gold.name)
+    _say(made, comparison, thresholds, as_json=as_json, errors=errors)
+
+
+def _say(made: Evaluation, comparison: Comparison | None, gate: Gate | None, *, as_json: bool, errors: int) -> None:
+    """Print all of it, and end with 1 below the gate."""
+    view = evaluation_view(made, comparison)
+    shortfalls = gate.shortfalls(view) if gate else ()
+    wrong = errors_view(made.verdicts)[:errors]
     if as_json:
-        view = scores_view(scores) | {"rows": {name: scores_view(row) for name, (_, row) in rows.items()}}
-        typer.echo(json.dumps({"run": made.header.model_dump(by_alias=True), "notes": len(notes)} | view))
+        passed = {} if gate is None else {"gate": {"passed": not shortfalls, "fails": [*map(str, shortfalls)]}}
+        listed = {"errors": wrong} if errors else {}
+        typer.echo(json.dumps(view | passed | listed, ensure_ascii=False))
     else:
-        out.print(field_table(scores))
-        out.print(row_table(rows))
-        out.print(trap_table(scores))
-        negatives = scores.negatives
-        out.print(f"negatives without a wrong value: {negatives.clean} of {negatives.notes}", highlight=False)
-    for line in errors_view(verdicts)[:errors]:
-        out.print("\t".join(line), highlight=False, soft_wrap=True)
+        show(made, comparison)
+        for line in wrong:
+            out.print("\t".join(line), highlight=False, soft_wrap=True)
+    for shortfall in shortfalls:
+        err.print(f"below the gate: {shortfall}", highlight=False, soft_wrap=True)
+    if shortfalls:
+        raise typer.Exit(1)
 
 
-def _gold(file: Path, limit: int | None) -> tuple[tuple[GoldNote, ...], str]:
-    """The notes, and the SHA-256 of their file."""
+def _text(file: Path, hint: str) -> str:
     try:
-        data = file.read_bytes()
-        text = data.decode("utf-8-sig")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="GOLD") from None
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint=hint) from None
     except UnicodeDecodeError:
-        raise typer.BadParameter(f"{file}: is not UTF-8 text", param_hint="GOLD") from None
-    return read_gold(text, str(file))[:limit], hashlib.sha256(data).hexdigest()
+        raise typer.BadParameter(f"{file}: is not UTF-8 text", param_hint=hint) from None
 
 
-def _in_run(notes: Sequence[GoldNote], run: Run, digest: str, fields: tuple[str, ...]) -> tuple[GoldNote, ...]:
-    """The notes that a saved run holds."""
-    if run.header.fields != fields:
-        raise typer.BadParameter(f"made for the task {run.header.task}, which has other fields", param_hint="--run")
-    if run.header.gold != digest:
-        err.print("the run was made of another version of the gold file", highlight=False)
-    held = tuple(note for note in notes if note.id in run.lines)
+def _held(notes: Sequence[GoldNote], runs: Sequence[Run], digest: str, fields: tuple[str, ...]) -> tuple[GoldNote, ...]:
+    """The notes that all the runs hold."""
+    for run in runs:
+        if run.header.fields != fields:
+            raise typer.BadParameter(f"a run of the task {run.header.task}, which has other fields", param_hint="RUN")
+        if run.header.gold != digest:
+            err.print("a run was made of another version of the gold file", highlight=False)
+    held = tuple(note for note in notes if all(note.id in run.lines for run in runs))
     if not held:
-        raise typer.BadParameter("holds none of these notes", param_hint="--run")
+        raise typer.BadParameter("holds none of these notes", param_hint="RUN")
     if len(held) < len(notes):
-        err.print(f"the run holds {len(held)} of {len(notes)} notes; only these are scored", highlight=False)
+        err.print(f"only {len(held)} of {len(notes)} notes were read, and are scored", highlight=False)
     return held
-
-
-def _rows(predicted: Predicted, scores: Scores) -> dict[str, tuple[int, Scores]]:
-    """What may be written; of each reader alone; all that each reader saw."""
-    count, fields = len(predicted.notes), predicted.fields
-    rows = {"written": (count, scores)}
-    for reader in predicted.readers:
-        rows[f"written, seen by {reader}"] = (count, score(predicted.written_of(reader), fields))
-        rows[f"all that {reader} saw"] = (count, score(predicted.read_by(reader), fields))
-    return rows

@@ -1,43 +1,74 @@
-"""The figures of an evaluation, as tables for people and as one JSON object for programs."""
+"""An evaluation as text for people, as one JSON object for programs, and as an HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
 
+import typer
 from rich.table import Table
 
-from medie_fhir.evaluation import FieldScore, Scores, Verdict, Verdicts
+from consumers.cli.evaluate.evaluation import Comparison, Evaluation
+from consumers.cli.evaluate.tables import comparison_grid, grids
+from consumers.cli.options import out
+from medie_fhir.evaluation import FieldScore, Grid, ReportNote, Scores, Verdict, Verdicts, html_report
 from medie_fhir.model import Json
 
-__all__ = ["errors_view", "field_table", "row_table", "scores_view", "trap_table"]
+__all__ = ["errors_view", "evaluation_view", "show", "write_html"]
 
 
-def field_table(scores: Scores) -> Table:
-    """Precision, recall, F1 and the counts that they come of, a row a field."""
-    table = _table("field", "P", "R", "F1", "exact", "set F1", "gold", "found", "right", "wrong", "ignored")
-    rows = [*scores.fields.items(), ("all values", scores.total)]
-    for name, one in rows:
-        table.add_row(name, *(f"{rate:.3f}" for rate in (*one.rates, one.exact_match, one.exact_f1)), *_counts(one))
-    return table
+def show(made: Evaluation, comparison: Comparison | None) -> None:
+    """All tables, on the terminal."""
+    for grid in _all_grids(made, comparison):
+        out.print(_rich(grid))
 
 
-def row_table(rows: Mapping[str, tuple[int, Scores]]) -> Table:
-    """One row a set of notes or a reader."""
-    table = _table("", "notes", "macro-F1", "P", "R", "F1", "set F1", "right", "wrong", "forbidden")
-    for name, (notes, scores) in rows.items():
-        tally = scores.total.tally
-        rates = (scores.macro_f1, *scores.total.rates, scores.exact_f1)
-        counts = (tally.right, tally.wrong, tally.forbidden)
-        table.add_row(name, str(notes), *(f"{rate:.3f}" for rate in rates), *(f"{count:.0f}" for count in counts))
-    return table
+def write_html(file: Path, made: Evaluation, comparison: Comparison | None, gold: str) -> None:
+    """The report, for its owner alone: it holds the notes."""
+    header = made.header.model_dump(mode="json", exclude_none=True, by_alias=True, exclude={"fields"})
+    about = {"gold": gold, "scored by the mapping": made.mapping} | {
+        f"run: {key}": _told(value) for key, value in header.items() if key != "schema"
+    }
+    if comparison:
+        about["the other run differs in"] = ", ".join(comparison.differs_in) or "nothing"
+    notes = [
+        ReportNote(verdicts, tuple(one for one in made.predicted.facts[verdicts.note.id] if not one.written))
+        for verdicts in made.verdicts
+    ]
+    text = html_report("Evaluation", about, _all_grids(made, comparison), notes)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--html") from None
 
 
-def trap_table(scores: Scores) -> Table:
-    """The traps, and how many notes and values they caught."""
-    table = _table("trap", "notes", "caught notes", "caught values")
-    for name, trap in scores.traps.items():
-        table.add_row(name, str(trap.notes), str(trap.caught_notes), str(trap.caught_values))
-    return table
+def evaluation_view(made: Evaluation, comparison: Comparison | None) -> Json:
+    """All figures; the paths in it are what a gate names."""
+    view: Json = {
+        "run": made.header.model_dump(mode="json", by_alias=True),
+        "scored_by": {"mapping": made.mapping, "tables": made.tables},
+        "notes": len(made.notes),
+        **_scores(made.scores),
+        "intervals": {name: [one.low, one.high] for name, one in made.intervals.items()},
+        "calibration": asdict(made.calibration),
+        "cost": made.cost.view(),
+        "readers": {
+            name: {"written": _scores(reader.written), "saw": _scores(reader.saw)}
+            for name, reader in made.readers.items()
+        },
+        "note_types": {name: {"notes": count} | _scores(scores) for name, (count, scores) in made.note_types.items()},
+    }
+    if comparison:
+        view["compared"] = {
+            "with": comparison.other.header.model_dump(mode="json", by_alias=True),
+            "differs_in": [*comparison.differs_in],
+            "its": _scores(comparison.other.scores) | {"cost": comparison.other.cost.view()},
+            "difference": {n: asdict(d) | {"real": d.is_real} for n, d in comparison.figures.items()},
+        }
+    return view
 
 
 def errors_view(notes: Iterable[Verdicts]) -> list[tuple[str, str, str, str]]:
@@ -50,48 +81,41 @@ def errors_view(notes: Iterable[Verdicts]) -> list[tuple[str, str, str, str]]:
     return errors
 
 
-def scores_view(scores: Scores) -> Json:
-    """All the figures."""
+def _scores(scores: Scores) -> Json:
     tally = scores.total.tally
     return {
         "macro_f1": scores.macro_f1,
-        **_rates(scores.total),
+        **scores.total.rates._asdict(),
         "exact_match": scores.exact_match,
         "exact_f1": scores.exact_f1,
         "predicted": int(tally.right + tally.wrong + tally.ignored),
         "forbidden": int(tally.forbidden),
         "forbidden_share": scores.forbidden,
         "ungrounded_share": scores.ungrounded,
-        "negatives": {
-            "notes": scores.negatives.notes,
-            "clean": scores.negatives.clean,
-            "invented": scores.negatives.invented,
-        },
-        "fields": {
-            name: _rates(one)
-            | {"exact_match": one.exact_match, "exact_f1": one.exact_f1}
-            | {k: int(v) for k, v in one.tally._asdict().items() if k not in {"notes", "exact", "set_f1"}}
-            for name, one in scores.fields.items()
-        },
-        "traps": {
-            name: {"notes": t.notes, "caught_notes": t.caught_notes, "caught_values": t.caught_values}
-            for name, t in scores.traps.items()
-        },
+        "negatives": asdict(scores.negatives) | {"unclean": scores.negatives.notes - scores.negatives.clean},
+        "fields": {name: _field(one) for name, one in scores.fields.items()},
+        "traps": {name: asdict(trap) for name, trap in scores.traps.items()},
     }
 
 
-def _rates(one: FieldScore) -> Json:
-    return one.rates._asdict()
+def _field(one: FieldScore) -> Json:
+    counts = ("right", "wrong", "ignored", "forbidden", "gold", "found")
+    exact = {"exact_match": one.exact_match, "exact_f1": one.exact_f1}
+    return one.rates._asdict() | exact | {name: int(getattr(one.tally, name)) for name in counts}
 
 
-def _counts(one: FieldScore) -> Sequence[str]:
-    tally = one.tally
-    return [f"{count:.0f}" for count in (tally.gold, tally.found, tally.right, tally.wrong, tally.ignored)]
+def _all_grids(made: Evaluation, comparison: Comparison | None) -> list[Grid]:
+    return [*grids(made), *(comparison_grid(comparison, made) if comparison else [])]
 
 
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
+def _rich(grid: Grid) -> Table:
+    table = Table(title=grid.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for place, name in enumerate(grid.columns):
+        table.add_column(name, justify="right" if place else "left", overflow="fold", no_wrap=bool(place))
+    for row in grid.rows:
+        table.add_row(*row)
     return table
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

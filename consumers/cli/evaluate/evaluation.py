@@ -1,0 +1,105 @@
+"""All that is found out about a run: the figures, how sure they are, by reader and note type, against another run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from consumers.cli.evaluate.cost import Cost, cost
+from consumers.cli.evaluate.predicted import Predicted
+from consumers.cli.evaluate.run_file import Run, RunHeader
+from medie_fhir.evaluation import (
+    Calibration,
+    Difference,
+    GoldNote,
+    Interval,
+    Scores,
+    Verdicts,
+    calibration,
+    differences,
+    intervals,
+    score,
+)
+from medie_fhir.wiring import Configuration
+
+__all__ = ["Comparison", "Evaluation", "ReaderScores", "compare", "evaluation"]
+
+_SEED = 7  # the same draws at every call: two calls on the same run say the same
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderScores:
+    """One reader's figures: of what may be written and it saw, and of all that it saw."""
+
+    written: Scores
+    saw: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One run's figures. ``verdicts`` are those on what may be written, by ``mapping`` and ``tables`` as they are now."""
+
+    header: RunHeader
+    mapping: str
+    tables: str
+    notes: Sequence[GoldNote]
+    predicted: Predicted
+    verdicts: Sequence[Verdicts]
+    scores: Scores
+    intervals: Mapping[str, Interval]
+    calibration: Calibration
+    readers: Mapping[str, ReaderScores]
+    note_types: Mapping[str, tuple[int, Scores]]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Another run on the same notes, how far the first is above it, and in what the two differ."""
+
+    other: Evaluation
+    differs_in: Sequence[str]
+    figures: Mapping[str, Difference]
+
+
+def evaluation(run: Run, notes: Sequence[GoldNote], configuration: Configuration) -> Evaluation:
+    """The figures of a run that holds these notes. Raises SettingsError."""
+    lines = [run.lines[note.id] for note in notes]
+    predicted = Predicted.of(notes, {line.id: line.record for line in lines}, configuration)
+    fields, verdicts = predicted.fields, predicted.written()
+    return Evaluation(
+        header=run.header,
+        mapping=configuration.mapping.label,
+        tables=configuration.tables.digest,
+        notes=notes,
+        predicted=predicted,
+        verdicts=verdicts,
+        scores=score(verdicts, fields),
+        intervals=intervals(verdicts, fields, _chance()),
+        calibration=calibration(verdicts),
+        readers={
+            name: ReaderScores(score(predicted.written_of(name), fields), score(predicted.read_by(name), fields))
+            for name in predicted.readers
+        },
+        note_types=_by_type(verdicts, fields),
+        cost=cost(lines),
+    )
+
+
+def compare(run: Evaluation, other: Evaluation) -> Comparison:
+    """How far a run's figures are above another's on the same notes."""
+    figures = differences(run.verdicts, other.verdicts, run.predicted.fields, _chance())
+    return Comparison(other, run.header.differs_in(other.header), figures)
+
+
+def _chance() -> random.Random:
+    return random.Random(_SEED)  # noqa: S311 - draws of notes, no secret
+
+
+def _by_type(verdicts: Sequence[Verdicts], fields: Sequence[str]) -> dict[str, tuple[int, Scores]]:
+    kinds: dict[str, list[Verdicts]] = {}
+    for one in verdicts:
+        kinds.setdefault(one.note.note_type, []).append(one)
+    by_count = sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
+    return {kind: (len(held), score(held, fields)) for kind, held in by_count}
