@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +67,7 @@ def test_places_are_in_the_text_in_order_and_apart(one: str, other: str) -> None
     text = f"{one} {other}"
     terms = list(CANCERS.find(text))
     assert all(0 <= t.start < t.end <= len(text) for t in terms)
-    assert all(a.end <= b.start for a, b in zip(terms, terms[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(terms))
 
 
 @given(PIECES.map(" ".join), PIECES.map(" ".join))
