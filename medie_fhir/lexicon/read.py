@@ -56,11 +56,27 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
             confidence=mention.confidence,
         )
         for field, rules in lexicon.fields.items()
-        for mention in _longest([m for rule in rules for m in _mentions(note, rule, lexicon, named)])
+        for mention in _seen(note, rules, lexicon, named)
     )
 
 
+def _seen(
+    note: NoteText,
+    rules: Sequence[Rule],
+    lexicon: Lexicon,
+    named: Mapping[str, Sequence],  # type: ignore[type-arg]
+) -> Iterator[_Mention]:
+    """The mentions of one field; those of the rules that count alone where the others have none."""
+    for alone in (False, True):
+        own = (rule for rule in rules if rule.only_alone is alone)
+        if mentions := [m for rule in own for m in _mentions(note, rule, lexicon, named)]:
+            return _longest(mentions)
+    return iter(())
+
+
 def _mentions(note: NoteText, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[_Mention]:  # type: ignore[type-arg]
+    if rule.note and not compiled(lexicon.expanded(rule.note)).search(note.text):
+        return
     test = _Test(note, rule, lexicon)
     for span, also in _candidates(note.text, rule, lexicon, named):
         if not test.stands(span):
