@@ -34,6 +34,8 @@ class AlignRules(Frozen):
     ``fuzzy``: whether fuzzy alignment is tried.
     ``ignores``: categories of cues that say nothing about this field (a cancer is not planned).
     ``section_assertions``: what a section by itself says of the field, by its kind ("plan": "planned").
+    ``needs``: fields of which the note must assert a value, of the patient, for one of this field to be more than
+    possible: an ectomy treats a cancer only where there is one.
     """
 
     core: str | None = None
@@ -48,6 +50,7 @@ class AlignRules(Frozen):
     fuzzy: bool = True
     ignores: frozenset[str] = frozenset()
     section_assertions: Mapping[str, Assertion] = Field(default_factory=dict)
+    needs: frozenset[str] = frozenset()
 
     @field_validator("core", "bare_needs_form", "context", "before", "after", "not_before", "not_after")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from medie_fhir.grounding.align import Aligned, AlignRules, align, context_of
 from medie_fhir.grounding.context import assess
@@ -37,7 +37,20 @@ def ground(
     same: dict[tuple[str, str], list[RawValue]] = {}
     for value in values:
         same.setdefault((value.field, folded_key(value.value) or value.value), []).append(value)
-    return tuple(_fact(group, note, rules.get(group[0].field, _NO_RULES), cues, synonyms) for group in same.values())
+    facts = [_fact(group, note, rules.get(group[0].field, _NO_RULES), cues, synonyms) for group in same.values()]
+    asserted = {fact.field for fact in facts if _is_asserted(fact)}
+    return tuple(_as_needed(fact, rules.get(fact.field, _NO_RULES), asserted) for fact in facts)
+
+
+def _is_asserted(fact: Fact) -> bool:
+    return bool(fact.evidence) and (fact.assertion, fact.experiencer) == (Assertion.PRESENT, Experiencer.PATIENT)
+
+
+def _as_needed(fact: Fact, rules: AlignRules, asserted: Collection[str]) -> Fact:
+    """A fact; at most possible where the note asserts nothing of the fields that it needs."""
+    if not rules.needs or rules.needs & set(asserted) or fact.assertion in (Assertion.POSSIBLE, Assertion.ABSENT):
+        return fact
+    return fact.model_copy(update={"assertion": Assertion.POSSIBLE})
 
 
 def _fact(group: Sequence[RawValue], note: NoteText, rules: AlignRules, cues: Cues, synonyms: Synonyms | None) -> Fact:

@@ -35,7 +35,7 @@ class Rule(Frozen):
 
     ``table``: a terminology table whose wordings are mentions; of its entries only those of ``kinds``, or none of
     ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention. A group ``also``
-    is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value goes on with it.
+    is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value is both.
     ``only_before`` and ``only_after``: what must stand directly there, be it taken into the mention or not.
     ``before`` and ``after``: what stands directly there belongs to the mention ("left" before a site).
     ``without``: what a whole mention may not be. ``context``: what its sentence, or the line that leads in its list,

@@ -32,13 +32,14 @@ class _Mention:
     also: Span | None = None
 
     def value(self, text: str) -> str:
-        """The mention's words."""
-        return " ".join(" ".join(text[slice(*s)] for s in (self.span, self.also) if s).split())
+        """The mention's words, and the others, in the order of the text."""
+        return " ".join(" ".join(text[slice(*s)] for s in sorted(s for s in (self.span, self.also) if s)).split())
 
     @property
     def window(self) -> Span:
         """Where all of it stands."""
-        return self.span if self.also is None else Span(self.span.start, max(self.span.end, self.also.end))
+        also = self.also or self.span
+        return Span(min(self.span.start, also.start), max(self.span.end, also.end))
 
 
 def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, Vocabulary]) -> tuple[RawValue, ...]:
