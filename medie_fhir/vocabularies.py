@@ -21,7 +21,17 @@ def vocabularies(tables: Tables, names: Iterable[str]) -> dict[str, Vocabulary]:
     }
 
 
+_JOINTS = tuple(f"of {word}" for word in ("", "the ", "left ", "right ", "the left ", "the right "))
+_LONGEST_TURNED = 5  # words
+
+
 def _wordings(table: Table) -> Iterator[Wording]:
-    for entry in table.entries.values():
-        for text in (entry.name, *entry.synonyms):
-            yield Wording(text, entry.slug, entry.kind)
+    """A table's wordings, and then the same turned round: "Y X" stands for "X of the Y" too, as in coding."""
+    own = [Wording(text, e.slug, e.kind) for e in table.entries.values() for text in (e.name, *e.synonyms)]
+    yield from own
+    for wording in own:
+        words = wording.text.split()
+        if not table.exact and len(words) <= _LONGEST_TURNED and "of" not in words:
+            for at in range(1, len(words)):
+                for joint in _JOINTS:
+                    yield wording._replace(text=f"{' '.join(words[at:])} {joint}{' '.join(words[:at])}")
