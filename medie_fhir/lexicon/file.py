@@ -26,7 +26,7 @@ _MACROS = "macros"
 _Pattern = Annotated[str, Field(min_length=1)]
 _PATTERNS = (
     *("pattern", "before", "after", "without", "context", "not_context"),
-    *("not_before", "not_after", "only_before", "only_after", "note"),
+    *("not_before", "not_after", "only_before", "only_after", "note", "not_note"),
 )
 
 
@@ -40,7 +40,8 @@ class Rule(Frozen):
     ``before`` and ``after``: what stands directly there belongs to the mention ("left" before a site).
     ``without``: what a whole mention may not be. ``context``: what its sentence, or the line that leads in its list,
     must match; ``not_context``: may not match. ``not_before`` and ``not_after``: what may not stand directly there.
-    ``note``: what must stand somewhere in the note. ``only_alone``: it is one only where no rule of its field without
+    ``note``: what must stand somewhere in the note; ``not_note``: what may nowhere (a class of drugs is no mention where
+    one of them is named). ``only_alone``: it is one only where no rule of its field without
     this key saw anything in the note ("adenocarcinoma", where nothing says of what).
     ``sections`` and ``not_sections``: kinds of sections in which alone, or never, it is one.
     ``confidence``: how sure a mention of this rule is, in 0–1, before calibration.
@@ -60,6 +61,7 @@ class Rule(Frozen):
     not_before: _Pattern | None = None
     not_after: _Pattern | None = None
     note: _Pattern | None = None
+    not_note: _Pattern | None = None
     only_alone: bool = False
     sections: frozenset[str] = frozenset()
     not_sections: frozenset[str] = frozenset()

@@ -78,6 +78,8 @@ def _seen(
 def _mentions(note: NoteText, rule: Rule, lexicon: Lexicon, named: Mapping[str, Sequence]) -> Iterator[_Mention]:  # type: ignore[type-arg]
     if rule.note and not compiled(lexicon.expanded(rule.note)).search(note.text):
         return
+    if rule.not_note and compiled(lexicon.expanded(rule.not_note)).search(note.text):
+        return
     test = _Test(note, rule, lexicon)
     for span, also in _candidates(note.text, rule, lexicon, named):
         if not test.stands(span):
