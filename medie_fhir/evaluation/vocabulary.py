@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from medie_fhir.errors import SettingsError
 from medie_fhir.model import Frozen
@@ -66,6 +66,14 @@ class Vocabulary(Frozen):
     synonyms: Mapping[str, Words] = {}
     lists: Mapping[str, Words] = {}
     fields: Mapping[str, FieldWords] = {}
+
+    @model_validator(mode="after")
+    def _guards_name_lists(self) -> Self:
+        named = {name for field in self.fields.values() for name in field.shares}
+        named |= {alike.unless for field in self.fields.values() for alike in field.alike if alike.unless}
+        if missing := named - self.lists.keys():
+            raise ValueError(f"fields name lists that are not there: {', '.join(sorted(missing))}")
+        return self
 
     @cached_property
     def preferred(self) -> Mapping[str, str]:

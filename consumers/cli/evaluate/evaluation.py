@@ -38,7 +38,7 @@ class ReaderScores:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One run's figures. ``verdicts`` are those on what may be written, by ``mapping`` and ``tables`` as they are now."""
+    """One run's figures. ``verdicts``: on what may be written, by ``mapping`` and ``tables`` as they are now."""
 
     header: RunHeader
     mapping: str

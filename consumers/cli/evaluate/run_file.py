@@ -94,7 +94,7 @@ class RunWriter:
 
     def __init__(self, file: Path, header: RunHeader) -> None:
         self.done: Mapping[str, RunLine] = {}
-        new = not file.exists() or file.stat().st_size == 0
+        new = not file.exists() or b"\n" not in file.read_bytes()
         if not new:
             before = read_run(file, "--save")
             if names := before.header.differs_in(header):
@@ -108,6 +108,7 @@ class RunWriter:
         except OSError as error:
             raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--save") from None
         if new:
+            self._file.truncate(0)
             self._put(header.model_dump_json(by_alias=True, exclude_none=True))
         else:
             whole = self._file.read().rfind(b"\n") + 1
