@@ -108,8 +108,9 @@ def _minus(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
 
 
 def _difference(value: float, drawn: Sequence[float]) -> Difference:
-    above = sum(d >= 0 for d in drawn) / len(drawn)
-    below = sum(d <= 0 for d in drawn) / len(drawn)
+    """``p`` counts the runs themselves as a draw (Davison and Hinkley 1997, 4.2): no number of draws makes it zero."""
+    above = (1 + sum(d >= 0 for d in drawn)) / (1 + len(drawn))
+    below = (1 + sum(d <= 0 for d in drawn)) / (1 + len(drawn))
     return Difference(value, *_ends(drawn), p=min(1.0, 2 * min(above, below)))
 
 

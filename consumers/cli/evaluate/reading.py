@@ -107,7 +107,7 @@ class _Reading:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(workers):
                         group.create_task(self._work(lambda: bar.advance(task)))
-            except* MedieError as errors:
+            except BaseExceptionGroup as errors:
                 raise _first(errors) from None
 
     async def _work(self, advance: Callable[[], None]) -> None:
@@ -144,6 +144,6 @@ def _since(began: float) -> float:
     return round(time.perf_counter() - began, 3)
 
 
-def _first(errors: BaseExceptionGroup[MedieError]) -> MedieError:
+def _first(errors: BaseExceptionGroup) -> BaseException:
     error = errors.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
