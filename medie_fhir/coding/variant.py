@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from medie_fhir.coding.cytogenetic import cytogenetic_kind
 from medie_fhir.coding.hgvs import coding_change, protein_change
 from medie_fhir.coding.lookup import coding_key, text_only
 from medie_fhir.coding.tables import Entry, Named, Table, Tables
@@ -75,12 +76,15 @@ def code_variant(value: str, tables: Tables) -> Concept:
     """The Concept of a variant: roles ``gene`` and ``code`` (HGNC); attributes of docs/terminology.md.
 
     The genes of the table ``genes`` are known in any letters. What they leave unknown is read again with all others
-    (``hgnc``), whose symbols count only as HGNC writes them: many of them are words too.
+    (``hgnc``), whose symbols count only as HGNC writes them: many of them are words too. A change of chromosomes
+    names no gene, and has no code.
     """
     concept = _parsed(value, tables["genes"], {})
     if concept.match == "none" and "hgnc" in tables.tables and (rarer := _rarer(value, tables["hgnc"])):
         again = _parsed(value, tables["genes"], rarer)
-        return concept if again.match == "none" else again
+        concept = concept if again.match == "none" else again
+    if concept.match == "none" and (kind := cytogenetic_kind(plain(value))) is not None:
+        return Concept(concept.key, {}, {"kind": kind, "presence": "present"}, "rule")
     return concept
 
 

@@ -34,14 +34,14 @@ class Rule(Frozen):
     """How one kind of mention is seen. Regular expressions are Python's, and don't look at case but for ``(?-i:…)``.
 
     ``table``: a terminology table whose wordings are mentions; of its entries only those of ``kinds``, or none of
-    ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention. A group ``also``
-    is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value is both.
+    ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention. A group
+    ``also`` is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value is both.
     ``only_before`` and ``only_after``: what must stand directly there, be it taken into the mention or not.
     ``before`` and ``after``: what stands directly there belongs to the mention ("left" before a site).
     ``without``: what a whole mention may not be. ``context``: what its sentence, or the line that leads in its list,
     must match; ``not_context``: may not match. ``not_before`` and ``not_after``: what may not stand directly there.
-    ``note``: what must stand somewhere in the note; ``not_note``: what may nowhere (a class of drugs is no mention where
-    one of them is named). ``only_alone``: it is one only where no rule of its field without
+    ``note``: what must stand somewhere in the note; ``not_note``: what may nowhere (a class of drugs is no mention
+    where one of them is named). ``only_alone``: it is one only where no rule of its field without
     this key saw anything in the note ("adenocarcinoma", where nothing says of what).
     ``sections`` and ``not_sections``: kinds of sections in which alone, or never, it is one.
     ``confidence``: how sure a mention of this rule is, in 0–1, before calibration.

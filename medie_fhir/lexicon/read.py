@@ -152,6 +152,11 @@ class _Test:
             kind = self.note.section_at(span.start)
             if kind in rule.not_sections or (rule.sections and kind not in rule.sections):
                 return False
+        return self._is_about(span)
+
+    def _is_about(self, span: Span) -> bool:
+        """Whether the sentence is one in which the rule takes a mention."""
+        text = self.note.text
         if self.context is None and self.not_context is None:
             return True
         sentence = _sentence(self.note, span)

@@ -59,7 +59,6 @@ def test_a_fusion_has_two_genes_and_no_main_one(tables: Tables, value: str) -> N
         "EGFR L858R and T790M",
         "EGFR and KRAS mutations",
         "met with the patient",
-        "t(9;22)",
         "EGFR pending",
         "none",
     ],
@@ -140,3 +139,8 @@ def test_a_stain_is_no_change_of_the_gene(tables: Tables, value: str) -> None:
 @pytest.mark.parametrize("value", ["ALK positive", "ROS1 positive", "EGFR positive", "BRAF", "p53", "HER2 mutation"])
 def test_a_gene_in_its_own_letters_needs_no_more(tables: Tables, value: str) -> None:
     assert code_variant(value, tables).main is not None
+
+
+def test_a_change_of_chromosomes_is_known_though_it_has_no_code(tables: Tables) -> None:
+    concept = code_variant("t(9;22)", tables)
+    assert (concept.match, concept.codings, concept.attributes["kind"]) == ("rule", {}, "translocation")

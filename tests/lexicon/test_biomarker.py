@@ -1,0 +1,59 @@
+"""Markers with their results, and what shares their letters."""
+
+from collections.abc import Callable
+
+import pytest
+
+Reading = Callable[[str, str], list[str]]
+
+SEEN = [
+    (
+        "Breast cancer, ER positive, PR negative, HER2/neu: negative.",
+        ["ER positive", "PR negative", "HER2/neu: negative"],
+    ),
+    ("ER+/PR+ breast cancer.", ["ER+", "PR+"]),
+    ("ER/PR positive breast cancer.", ["ER positive", "PR positive"]),
+    ("Breast cancer: ER, PR and HER2 were all negative.", ["ER negative", "PR negative", "HER2 negative"]),
+    ("Breast cancer, positive for ER.", ["positive for ER"]),
+    ("Breast cancer, ER 90%, PR 20%, HER2 3+ by IHC.", ["ER 90%", "PR 20%", "HER2 3+ by IHC"]),
+    ("Breast cancer, HER2 amplified by FISH.", ["HER2 amplified by FISH"]),
+    ("Triple negative breast cancer.", ["Triple negative"]),
+    ("Lung cancer, PD-L1 TPS 60%.", ["PD-L1 TPS 60%"]),
+    ("Lung cancer, PD-L1 tumor proportion score reported at 20%.", ["PD-L1 tumor proportion score 20%"]),
+    ("Gastric cancer, PD-L1 CPS of 10.", ["PD-L1 CPS 10"]),
+    ("Breast cancer, Ki-67 proliferation index of 30%.", ["Ki-67 30%"]),
+    ("Colon cancer, MSI-H and dMMR.", ["MSI-H", "dMMR"]),
+    ("Colon cancer, microsatellite stable.", ["microsatellite stable"]),
+    ("Colon cancer with loss of MLH1 and PMS2.", ["loss of MLH1 and PMS2"]),
+    ("Melanoma, TMB-high (22 mut/Mb).", ["TMB-high (22 mut/Mb)"]),
+    ("Glioblastoma, MGMT promoter methylated.", ["MGMT promoter methylated"]),
+    ("Throat carcinoma, p16 positive.", ["p16 positive"]),
+    ("Prostate cancer, PSA of 12.2, then PSA 0.04 ng/mL.", ["PSA 12.2", "PSA 0.04 ng/mL"]),
+    ("Pancreatic cancer, CA 19-9 of 1,250 U/mL.", ["CA 19-9 1,250 U/mL"]),
+    ("Colon cancer with elevated CEA.", ["elevated CEA"]),
+    ("Ovarian cancer, and her CA-125 normalized.", ["CA-125 normalized"]),
+    ("Ovarian cancer, HRD-positive.", ["HRD-positive"]),
+]
+
+NOT_SEEN = [
+    "Lung cancer, seen in the ER - positive for chest pain.",
+    "Lung cancer; PR interval 160 ms.",
+    "Lung cancer; AR 2+, PR 1+, mitral regurgitation.",
+    "Lung cancer; alkaline phosphatase 120.",
+    "Breast cancer, HER2 status unknown.",
+    "Breast cancer treated with HER2-targeted therapy.",
+    "Prostate cancer, last PSA 3 months ago.",
+    "Prostate cancer, PSA in 2010.",
+    "PSA 4.5.",
+    "Lung cancer, PD-L1 testing was sent.",
+]
+
+
+@pytest.mark.parametrize(("text", "values"), SEEN)
+def test_biomarker_is_seen(seen: Reading, text: str, values: list[str]) -> None:
+    assert seen("biomarker", text) == values
+
+
+@pytest.mark.parametrize("text", NOT_SEEN)
+def test_what_only_looks_like_biomarker_is_not_seen(seen: Reading, text: str) -> None:
+    assert seen("biomarker", text) == []
