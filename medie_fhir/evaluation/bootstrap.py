@@ -46,8 +46,8 @@ class Difference:
 
     @property
     def is_real(self) -> bool:
-        """Whether the 95 % interval leaves zero out."""
-        return self.low > 0 or self.high < 0
+        """Whether the 95 % interval leaves zero out, and ``p`` is below 0.05: at the edge the two may disagree."""
+        return (self.low > 0 or self.high < 0) and self.p < 2 * _TAIL
 
 
 def intervals(
