@@ -162,7 +162,3 @@ class Validator:
             except OSError:  # another process was faster
                 shutil.rmtree(fresh, ignore_errors=True)
         return folder
-
-
-def _issue(said: dict[str, str | None]) -> Issue:
-    return Issue(said["severity"] or "", said["path"] or "", said["message"] or "")
