@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,7 +82,6 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     """
     source = Source(text, name, "a case is a YAML mapping with extraction, and expect or expect_none")
     faults = list(source.faults)
-    faults += [source.fault(path, "a date or time stands in quotes") for path in _no_json(source.data, ())]
     if faults:
         raise InvalidMapping(faults)
     file = _validated(_File, source.data, source, ())
@@ -96,15 +95,6 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     if faults:
         raise InvalidMapping(faults)
     return Case(file.about, record, () if file.expect_none else file.expect, file.exact)
-
-
-def _no_json(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Where YAML made something of plain text that no JSON has."""
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _no_json(inner, (*path, key))
-    elif value is not None and not isinstance(value, str | bool | int | float):
-        yield path
 
 
 def _validated(model: type[_M], data: Any, source: Source, at: tuple[str | int, ...]) -> _M:

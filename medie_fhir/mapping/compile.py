@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from medie_fhir.mapping.fhirpath import Evaluate, compile_expression
+from medie_fhir.mapping.suggest import meant
 from medie_fhir.mapping.syntax import FUNCTIONS, functions_of, is_fhirpath, variables_of
 from medie_fhir.mapping.template import (
     All,
@@ -60,13 +60,12 @@ class Compiler:
             self.faults.append((place, f"'{text}' is no FHIRPath expression"))
             return _gives_nothing
         for name in sorted(functions_of(text) - FUNCTIONS):
-            near = get_close_matches(name, FUNCTIONS, 1)
-            meant = f" (did you mean '{near[0]}()'?)" if near else ""
-            self.faults.append((place, f"'{name}()' is no function of FHIRPath{meant}"))
+            self.faults.append((place, f"'{name}()' is no function of FHIRPath{meant(name, FUNCTIONS, '{}()')}"))
         known = self.known if known is None else known
         for name in variables_of(text):
             if name not in known | _OF_FHIRPATH:
-                self.faults.append((place, f"'%{name}' is no variable; allowed: {', '.join(sorted(known))}"))
+                near = meant(name, known, "%{}")
+                self.faults.append((place, f"'%{name}' is no variable{near}; allowed: {', '.join(sorted(known))}"))
         return compile_expression(text)
 
     def _node(self, value: Any, place: Place, known: frozenset[str]) -> Node:

@@ -41,7 +41,8 @@ class Template(Frozen):
     @field_validator("resource")
     @classmethod
     def _has_a_type(cls, resource: Json) -> Json:
-        if not str(resource.get("resourceType", "")).isalpha():  # what refers to it must know it beforehand
+        kind = resource.get("resourceType")
+        if not (isinstance(kind, str) and kind.isalpha()):  # what refers to it must know it beforehand
             raise ValueError("no resourceType: write it out, and not within {% if %}")
         return resource
 
@@ -65,7 +66,7 @@ class MappingFile(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The mapping's name.")
     version: str = Field(
-        pattern=r"^\d+\.\d+\.\d+$", description="Its version; with its digest it is in every Provenance."
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", description="Its version; with its digest it is in every Provenance."
     )
     task: str = Field(description="The task whose fields it maps.")
     fhir_version: Literal["4.0.1"] = Field(default="4.0.1", description="The FHIR version of what it makes.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -18,6 +17,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import BaseModel, ValidationError
 
 from medie_fhir.mapping.shape import faults
+from medie_fhir.mapping.suggest import meant
 from medie_fhir.model import Json
 
 __all__ = ["MOST_SHAPES", "Validity", "shape_of"]
@@ -115,8 +115,7 @@ def _said(at: tuple[int | str, ...], kind: str, model: type[BaseModel]) -> str:
     what = _KINDS.get(kind, f"not as FHIR R4 has it ({kind})")
     if kind == "extra_forbidden" and len(at) == 1:
         names = [field.alias or name for name, field in model.model_fields.items()]
-        near = get_close_matches(str(at[0]), names, 1)
-        what += f" (did you mean '{near[0]}'?)" if near else ""
+        what += meant(str(at[0]), names)
     return f"{'.'.join(map(str, at))}: {what}"
 
 
