@@ -14,7 +14,6 @@ import csv
 import hashlib
 import io
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,19 +111,22 @@ def metastatic_sites(sources: Sources) -> Iterator[Row]:
 
 
 def genes(sources: Sources) -> Iterator[Row]:
-    """genes.csv: an alias that two genes of the table share, or that is another's symbol, names none of them.
+    """genes.csv: an alias counts where it is this gene's alone in all of HGNC (``Sources.owner``), or is on the list.
 
     One without a digit is mostly a word, a disease or a drug too (TEL, ARF, MTC): the list says which count.
     """
     content = listed("genes")
-    chosen = [sources.gene(symbol) for symbol in sorted(set(content["symbols"].split()))]
-    symbols = {gene.symbol.casefold() for gene in chosen}
-    claims = Counter(alias for gene in chosen for alias in {a.casefold() for a in gene.aliases})
-    refused = symbols | {str(word) for word in content["drop"]} | {a for a, n in claims.items() if n > 1}
+    refused = {str(word) for word in content["drop"]}
     kept = set(str(content["keep"]).split())
-    for gene in chosen:
+    for gene in (sources.gene(symbol) for symbol in sorted(set(content["symbols"].split()))):
         own = [a.casefold() for a in gene.aliases if any(map(str.isdigit, a)) or a.casefold() in kept]
-        aliases = [alias for alias in own if len(alias) >= SHORTEST_ALIAS and alias not in refused]
+        aliases = [
+            alias
+            for alias in own
+            if len(alias) >= SHORTEST_ALIAS
+            and alias not in refused
+            and (alias in kept or sources.owner(alias) == gene.symbol)
+        ]
         names = dict.fromkeys([*aliases, *content["also"].get(gene.symbol, ())])
         yield Row(gene.symbol.lower(), "gene", HGNC, gene.code, gene.symbol, "|".join(names), "hgnc")
 

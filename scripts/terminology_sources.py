@@ -13,13 +13,15 @@ import re
 import tarfile
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import yaml
+
+from medie_fhir.coding.wording import fold
 
 SNOMED = "http://snomed.info/sct"
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -58,11 +60,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Gene:
-    """An approved symbol of HGNC with its aliases and previous symbols."""
+    """An approved symbol of HGNC with its other symbols; ``previous``: those of them that were approved once."""
 
     code: str
     symbol: str
     aliases: tuple[str, ...]
+    previous: tuple[str, ...]
     protein: bool
 
 
@@ -83,6 +86,7 @@ class Sources:
             self._drugs = dict(_drugs(wheel))
             self._ontologies = {name: json.load(_read(wheel, f"{name}.json")) for name in ("mondo", "doid")}
             self._antineoplastic = _antineoplastic(wheel)
+        self._claims = _claims(self._genes.values())
         self._stated = {(s, str(c)) for s, codes in yaml.safe_load(stated.read_text()).items() for c in codes}
 
     def code(self, system: str, code: str) -> Found:
@@ -109,6 +113,17 @@ class Sources:
         if symbol not in self._genes:
             raise NotInSource(f"HGNC symbol {symbol}")
         return self._genes[symbol]
+
+    def owner(self, name: str) -> str | None:
+        """The approved symbol of the one gene that a symbol names, by its folded form; None where that is not told.
+
+        A symbol that is approved today is that gene's, whatever older names others have; one that was approved is the
+        gene's that had it, though it is an alias of others; an alias that several genes share is nobody's.
+        """
+        for claims in self._claims:
+            if genes := claims.get(fold(name)):
+                return next(iter(genes)) if len(genes) == 1 else None
+        return None
 
     def gps(self, tag: str) -> Iterator[tuple[str, str]]:
         """Codes of the Global Patient Set with a semantic tag, and their displays without it."""
@@ -261,12 +276,23 @@ def _read(wheel: zipfile.ZipFile, name: str) -> io.StringIO:
 def _genes(wheel: zipfile.ZipFile) -> Iterator[tuple[str, Gene]]:
     for row in csv.DictReader(_read(wheel, "hgnc_entries.tsv"), delimiter="\t"):
         if row["Status"] == "Approved":
-            names = [
-                n.strip() for column in ("Alias symbols", "Previous symbols") for n in (row[column] or "").split(",")
-            ]
-            aliases = tuple(name for name in names if name)
+            aliases, previous = (
+                tuple(name.strip() for name in (row[column] or "").split(",") if name.strip())
+                for column in ("Alias symbols", "Previous symbols")
+            )
             protein = row["Locus type"] == "gene with protein product"
-            yield row["Approved symbol"], Gene(row["HGNC ID"], row["Approved symbol"], aliases, protein)
+            symbol = row["Approved symbol"]
+            yield symbol, Gene(row["HGNC ID"], symbol, (*aliases, *previous), previous, protein)
+
+
+def _claims(genes: Iterable[Gene]) -> tuple[dict[str, set[str]], ...]:
+    """The genes that claim each folded name: as their symbol, as one that they had, as an alias."""
+    symbols, previous, aliases = defaultdict(set), defaultdict(set), defaultdict(set)
+    for gene in genes:
+        for claims, names in ((symbols, (gene.symbol,)), (previous, gene.previous), (aliases, gene.aliases)):
+            for name in names:
+                claims[fold(name)].add(gene.symbol)
+    return symbols, previous, aliases
 
 
 def _mondo(wheel: zipfile.ZipFile) -> Iterator[tuple[str, dict[str, set[str]]]]:
