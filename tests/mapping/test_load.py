@@ -1,5 +1,6 @@
 """Loading a mapping: all faults at once, each with its place."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -112,6 +113,41 @@ def test_a_fault_stands_at_its_element_and_tells_what_to_write(edit: tuple[str, 
     (fault,) = faults(GOOD.replace(*edit))
     assert fault.startswith(f"mine.yaml:{place}: templates.0.resource.")
     assert what in fault
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        ("now()", "'now()' tells the time of the writing"),
+        ("iif(today() > %effective, 1, 2)", "'today()' tells the time of the writing"),
+        ("%fact.value.trace('x')", "'trace()' would print what the note says"),
+        ("%fact.value.`trace`('x')", "'trace()' would print what the note says"),
+        ("%fact.value.matches('(a+)+$')", "the regular expression '(a+)+$' repeats what repeats or varies itself"),
+        ("%fact.value.matches( /* so */ '(\\\\\\\\w+)*$')", "and may have no end"),
+        ("%fact.value.replaceMatches('(', '')", "the regular expression '(' is no regular expression"),
+        ("'text'.matches(%fact.value)", "a regular expression is written out"),
+        ("%fact.value.matches('a' & %fact.value)", "a regular expression is written out"),
+        (" & ".join(["'a'"] * 150), "no more"),
+        (" & ".join(["'a'"] * 200), "an expression of more than 1,000 characters"),
+        ("-" * 900 + "1", "nested too deeply"),
+    ],
+)
+def test_what_would_print_or_hang_or_differ_each_time_is_refused_at_once(expression: str, what: str) -> None:
+    text = GOOD.replace("{{ %fact.value }}", f"{{{{ {expression} }}}}")
+    if what == "no more":
+        assert load_mapping(text, "mine.yaml", FIELDS)
+        return
+    (fault,) = faults(text)
+    assert fault.startswith("mine.yaml:12:20: templates.0.resource.code.text: ")
+    assert what in fault
+
+
+@pytest.mark.parametrize("text", ["{{" + " " * 9000, "{{ " * 3000, "{% if" + " " * 9000, "{[ ]" * 3000])
+def test_braces_in_any_number_are_read_in_no_time(text: str) -> None:
+    before = time.process_time()
+    (fault,) = faults(GOOD.replace('"{{ %fact.value }}"', f'"{text}"'))
+    assert "has no counterpart" in fault
+    assert time.process_time() - before < 5
 
 
 def test_functions_are_told_from_operators_and_from_what_stands_in_texts() -> None:
