@@ -11,7 +11,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from medie_fhir.errors import InvalidMapping
+from medie_fhir.mapping.said import said
 from medie_fhir.mapping.source import Source
+from medie_fhir.mapping.suggest import meant
 from medie_fhir.model import (
     Alignment,
     Assertion,
@@ -91,7 +93,8 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     at = ("extraction", "facts")
     for index, fact in enumerate(record.facts):
         if fact.field not in fields:
-            faults.append(source.fault((*at, index, "field"), f"no field of the task: {', '.join(fields)}"))
+            what = f"no field of the task{meant(fact.field, fields)}; allowed: {', '.join(fields)}"
+            faults.append(source.fault((*at, index, "field"), what))
     if faults:
         raise InvalidMapping(faults)
     return Case(file.about, record, () if file.expect_none else file.expect, file.exact)
@@ -101,8 +104,8 @@ def _validated(model: type[_M], data: Any, source: Source, at: tuple[str | int, 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise InvalidMapping([source.fault((*at, *e["loc"]), e["msg"]) for e in found]) from None
+        found = error.errors(include_url=False, include_input=False)  # a case may be a patient's record
+        raise InvalidMapping([source.fault((*at, *e["loc"]), said(e, model, shows=False)) for e in found]) from None
 
 
 def _record(extraction: Json, source: Source) -> ExtractionRecord:

@@ -9,32 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from medie_fhir.errors import InvalidMapping, RenderError
 from medie_fhir.mapping.compile import Compiler
-from medie_fhir.mapping.file import MappingFile, Template
-from medie_fhir.mapping.policy import FieldPolicy
+from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.render import render
+from medie_fhir.mapping.said import said
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.source import Source
 from medie_fhir.mapping.suggest import meant
 
 __all__ = ["Mapping", "load_mapping"]
 
-_KEYS: dict[str, type[BaseModel]] = {"templates": Template, "policy": FieldPolicy}
-_KINDS = {
-    "missing": "missing",
-    "string_type": "must be a text",
-    "bool_type": "must be true or false",
-    "float_type": "must be a number",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "too_short": "must hold one at least",
-}
-_MOST_SHOWN = 80
 _SOURCE = {"reference": "DocumentReference/sample"}
 
 
@@ -51,8 +38,8 @@ class Mapping:
         return f"{self.file.name}@{self.file.version}#{self.digest[:16]}"
 
 
-def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
-    """The mapping in a YAML ``text``; ``name`` is its file's name for messages, ``fields`` those of its task.
+def load_mapping(text: str, name: str, fields: Iterable[str], *, task: str | None = None) -> Mapping:
+    """The mapping in a YAML ``text``; ``name`` is its file's name for messages, ``fields`` those of its ``task``.
 
     Checks the file's shape, that every expression compiles, and that samples of every field render to valid R4. Each is
     asked of all that can be read, so that a fault of one kind hides none of another. Raises InvalidMapping with all.
@@ -61,7 +48,9 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
     found = _Faults(source)
     file = _file(source, found)
     _names_twice(source.data, found)
-    _unknown_fields(source.data, frozenset(fields), found)
+    known = frozenset(fields)
+    if _is_of_task(source.data, task, known, found):
+        _unknown_fields(source.data, known, found)
     _broken_expressions(source.data, found)
     if file is not None:
         found.told += _broken_templates(file, found.of_templates)
@@ -97,7 +86,7 @@ def _file(source: Source, found: _Faults) -> MappingFile | None:
         for e in wrong:
             within = any(other is not e and other["loc"][: len(e["loc"])] == e["loc"] for other in wrong)
             if not (within and e["type"] == "too_short"):  # what is wrong in a list's item is told by the item
-                found.add(tuple(e["loc"]), _said(e))
+                found.add(tuple(e["loc"]), said(e, MappingFile))
         return None
     for index, template in enumerate(file.templates):
         template.stands(partial(_of_template, source, index))
@@ -108,25 +97,25 @@ def _of_template(source: Source, index: int, place: tuple[str | int, ...]) -> st
     return source.place(("templates", index, *place))
 
 
-def _said(error: ErrorDetails) -> str:
-    """What is wrong with the file's shape, what was found, and what is allowed."""
-    if error["type"] == "extra_forbidden":
-        *around, key = error["loc"]
-        allowed = _KEYS.get(str(around[0]) if around else "", MappingFile).model_fields
-        return f"no such key{meant(str(key), allowed)}; allowed: {', '.join(allowed)}"
-    what, value = _KINDS.get(error["type"], error["msg"]), error["input"]
-    if error["type"] == "missing" or not (value is None or isinstance(value, str | int | float)):
-        return what
-    if error["type"] == "enum":
-        what += meant(str(value), str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", "))
-    shown = "nothing" if value is None else repr(value)
-    return f"{what}; found {shown}" if len(shown) <= _MOST_SHOWN else what
-
-
 def _templates(data: Any) -> list[tuple[int, dict[str, Any]]]:
     """Those of a file's templates that are mappings, whatever else is wrong with it."""
     listed = data.get("templates")
     return [(n, t) for n, t in enumerate(listed) if isinstance(t, dict)] if isinstance(listed, list) else []
+
+
+def _is_of_task(data: Any, task: str | None, fields: frozenset[str], found: _Faults) -> bool:
+    """Whether the fields are to be judged: not where the mapping is made for another task, and no field is of this."""
+    named = data.get("task")
+    if task is None or not isinstance(named, str) or named == task:
+        return True
+    is_misnamed = any(str(template.get("field")) in fields for _, template in _templates(data))
+    near = meant(named, [task]) if is_misnamed else ""
+    found.add(
+        ("task",),
+        f"'{named}' is not the task that the settings name{near}: write '{task}' here, or set `task` (MEDIE_TASK) to a"
+        " task of this name",
+    )
+    return is_misnamed
 
 
 def _names_twice(data: Any, found: _Faults) -> None:
