@@ -24,25 +24,22 @@ from typing import Any
 
 import yaml
 
+from medie_fhir.adapters.full_urls import with_full_urls
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "deploy" / "local" / "validator"))  # programs, and no package
 GOLDEN = ROOT / "tests" / "golden"
 MCODE = "hl7.fhir.us.mcode"
+SERVER = "http://fhir.example.org"
 FOLLOWS = "Invalid Resource target type. Found "
 Json = dict[str, Any]
 
 
 def goldens(folder: Path = GOLDEN / "bundles") -> Iterator[tuple[str, Json]]:
-    """The golden bundles as their resources stand on a server, where references have something to resolve to."""
+    """The golden bundles as they are sent: transactions, each entry with its place on the server."""
     for path in sorted(folder.rglob("*.json")):
-        yield str(path.relative_to(folder).with_suffix("")), as_stored(json.loads(path.read_text(encoding="utf-8")))
-
-
-def as_stored(bundle: Json) -> Json:
-    """A transaction's resources as a collection, each at the URL that the transaction puts it to."""
-    resources = [entry["resource"] for entry in bundle["entry"]]
-    entries = [{"fullUrl": f"http://fhir.example.org/{r['resourceType']}/{r['id']}", "resource": r} for r in resources]
-    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        bundle = json.loads(path.read_text(encoding="utf-8"))
+        yield str(path.relative_to(folder).with_suffix("")), with_full_urls(bundle, SERVER)
 
 
 def examples(archive: Path) -> dict[str, Json]:
@@ -72,7 +69,7 @@ def mutated(resource: Json, change: Json) -> Json:
 
 
 def mutants(official: dict[str, Json], ours: dict[str, Json], changes: dict[str, Json]) -> dict[str, Json]:
-    """Each change made: to an example, or to a golden bundle's first resource of the type.
+    """Each change made: to an example, or to a golden bundle's first resource of the type, or to the Bundle itself.
 
     Raises KeyError, IndexError or StopIteration for one of what is not there.
     """
@@ -83,6 +80,8 @@ def mutants(official: dict[str, Json], ours: dict[str, Json], changes: dict[str,
 
 
 def _within(bundle: Json, change: Json) -> Json:
+    if change["of"] == "Bundle":
+        return mutated(bundle, change)
     whole = copy.deepcopy(bundle)
     entry = next(entry for entry in whole["entry"] if entry["resource"]["resourceType"] == change["of"])
     entry["resource"] = mutated(entry["resource"], change)
