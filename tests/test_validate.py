@@ -165,15 +165,14 @@ def test_there_are_sixty_golden_extractions_of_all_seven_fields() -> None:
                 assert evidence["end"] - evidence["start"] == len(evidence["text"])
 
 
-def test_a_golden_bundle_is_validated_as_it_stands_on_a_server() -> None:
+def test_a_golden_bundle_is_validated_as_it_is_sent() -> None:
     name, bundle = next(iter(validate.goldens()))
     posted = json.loads((GOLDEN / "bundles" / f"{name}.json").read_text(encoding="utf-8"))
-    assert bundle["type"] == "collection"
-    assert [e["resource"] for e in bundle["entry"]] == [e["resource"] for e in posted["entry"]]
-    assert all(
-        stands["fullUrl"].endswith("/" + put["request"]["url"])
-        for stands, put in zip(bundle["entry"], posted["entry"], strict=True)
-    )
+    assert bundle["type"] == "transaction"
+    assert [{**entry, "fullUrl": None} for entry in bundle["entry"]] == [
+        {**entry, "fullUrl": None} for entry in posted["entry"]
+    ]
+    assert all(entry["fullUrl"].endswith("/" + entry["request"]["url"]) for entry in bundle["entry"])
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +181,32 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setenv("MEDIE_FHIR_PACKAGES", str(tmp_path))
     with pytest.raises(validator.JvmError, match="digest"):
         package.fetched()
+
+
+def test_a_program_that_is_missing_is_named_in_one_line_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["validate.py"])
+    assert validate.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("validate: not installed: java, javac, mvn: install a JDK (17 or later), Maven and npm")
+
+
+def test_npm_is_asked_for_where_a_package_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(validator, "PACKAGES", tmp_path / "packages")
+    monkeypatch.delenv("MEDIE_FHIR_PACKAGES", raising=False)
+    with pytest.raises(validator.JvmError, match=r"not installed: npm: install .* npm"):
+        validator.packages()[0].fetched()
+
+
+@pytest.mark.parametrize("said", ["javac 1.8.0_402", "javac 11.0.22", ""])
+def test_a_java_that_is_too_old_is_named_with_what_to_do(said: str) -> None:
+    with pytest.raises(validator.JvmError, match=r"install a JDK \(17 or later\)"):
+        validator.require_java(said)
+    validator.require_java("javac 17.0.15")
+    validator.require_java("javac 25")
 
 
 # --- the validator itself ---------------------------------------------------------------------------------------------
