@@ -7,6 +7,7 @@ times as fast. Stricter than FPML in one point: ``{{ … }}`` stands for one val
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,14 +95,14 @@ class Unrenderable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(ABC):
     """A part of a template."""
 
     place: Place
 
+    @abstractmethod
     def make(self, scope: Scope) -> Any:
         """Its value, or NOTHING. Raises Unrenderable."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
