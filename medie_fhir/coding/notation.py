@@ -1,4 +1,4 @@
-"""How notes write a change where HGVS writes it otherwise: gaps, glued words, and older names that only look like it."""
+"""How notes write a change where HGVS writes it otherwise: gaps, glued words, older names that only look like it."""
 
 from __future__ import annotations
 
