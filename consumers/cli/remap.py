@@ -84,11 +84,13 @@ def remap(  # noqa: PLR0917 - one parameter an option
 
     Exit codes: 0 done, 1 a document failed, 2 wrong use, 3 a server is not reachable, 130 stopped.
     """
+    if since and until and until < since:
+        raise typer.BadParameter("is before --since: no day is in both", param_hint="--until")
     settings = settings_of(config)
     settings = settings.model_copy(update={"mapping": mapping}) if mapping else settings
     selection = Selection(
-        patients=frozenset(patient or ()),
-        documents=frozenset(document or ()),
+        patients=_named(patient, "--patient", "Patient"),
+        documents=_named(document, "--document", "DocumentReference"),
         fields=frozenset(field or ()),
         since=since and since.date(),
         until=until and until.date(),
@@ -99,6 +101,16 @@ def remap(  # noqa: PLR0917 - one parameter an option
     options = RemapOptions(settings.fhir.concurrency, rate, patience_s, retry=retry, selection=selection)
     code = run_async(_remap(settings, on, options, write=write, state=state, restart=restart, as_json=as_json))
     raise typer.Exit(code)
+
+
+def _named(given: list[str] | None, option: str, kind: str) -> frozenset[str]:
+    """References and identifiers; an id alone would let nothing through, and look as if nothing were there."""
+    for name in given or ():
+        if "/" not in name and "|" not in name:
+            raise typer.BadParameter(
+                f"{name}: write {kind}/{name}, or SYSTEM|VALUE of an identifier", param_hint=option
+            )
+    return frozenset(given or ())
 
 
 async def _remap(
@@ -154,6 +166,8 @@ async def _remapped(
         out.print_json(json.dumps(told | progress.report.to_json()))
     else:
         table(progress.report, label, write=write)
+        if not progress.report.done and work.seen:
+            out.print(f"of the {work.seen:,} that are stored, none is what the filters let through", highlight=False)
     if work.stopped:
         again = "run it again to go on from here" if file else "without --state it begins anew next time"
         err.print(f"stopped; {again}", highlight=False)

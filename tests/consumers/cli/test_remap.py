@@ -187,6 +187,19 @@ def test_a_field_that_the_task_lacks_and_a_target_that_tells_nothing_are_wrong_u
     assert "fhir.shadow" in blind.stderr
 
 
+def test_filters_that_could_let_nothing_through_are_wrong_use_and_those_that_do_say_so(
+    records: Path, served: FhirTwin
+) -> None:
+    with FhirTwinServer(served) as server:
+        bare = run(server, "--on", str(records), "--patient", "p1")
+        days = run(server, "--on", str(records), "--since", "2026-01-02", "--until", "2026-01-01")
+        nobody = run(server, "--on", str(records), "--patient", "Patient/another")
+    assert [done.returncode for done in (bare, days, nobody)] == [2, 2, 0], bare.stderr + days.stderr + nobody.stderr
+    assert "p1: write Patient/p1, or SYSTEM|VALUE" in bare.stderr
+    assert "is before --since" in days.stderr
+    assert f"of the {NOTES} that are stored, none is what the filters let through" in nobody.stdout
+
+
 def test_a_line_tells_how_far_how_fast_and_how_long() -> None:
     assert line(100, 400, 10.0) == "100 of 400 documents, 10.0/s, 30 s left"
     assert line(0, 0, 0.0) == "0 of 0 documents, 0.0/s"
