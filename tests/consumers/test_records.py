@@ -70,6 +70,12 @@ async def test_a_folder_is_read_as_one_store_by_the_names_of_its_files(tmp_path:
     assert {f.total for f in found} == {3}
 
 
+@pytest.mark.parametrize("line", [b"garbage", b"[]"])
+async def test_a_line_that_is_no_json_object_is_told_as_such(tmp_path: Path, line: bytes) -> None:
+    with pytest.raises(RecordError, match=r"r\.ndjson:1: .* it is no JSON object$"):
+        await read(write(tmp_path / "r.ndjson", line))
+
+
 async def test_a_store_is_read_by_the_records_beside_it_and_without_them_says_how_to_have_them(tmp_path: Path) -> None:
     store = tmp_path / "fhir.sqlite"
     FhirTwin(store).close()
