@@ -43,11 +43,16 @@ class Circuit:
     """Closed while its dependency is there; open from a probe that failed until one that didn't.
 
     Lives on one asyncio loop; ``waiting`` may be read from any thread. Probes come at waits that double from
-    ``first_s`` to ``longest_s``, each shortened by chance.
+    ``first_s`` to ``longest_s``, each shortened by chance, and an answer must come within ``answer_s`` (15).
+    ``error`` is what the last probe met that failed; None where it hung.
     """
 
-    def __init__(self, dependency: Dependency, *, first_s: float = 1.0, longest_s: float = 15.0) -> None:
+    def __init__(
+        self, dependency: Dependency, *, first_s: float = 1.0, longest_s: float = 15.0, answer_s: float | None = None
+    ) -> None:
         self.dependency = dependency
+        self.error: MedieError | None = None
+        self._answer_s = answer_s
         self._first_s, self._longest_s = first_s, longest_s
         self._closed = asyncio.Event()
         self._closed.set()
@@ -106,11 +111,13 @@ class Circuit:
     async def _answers(self) -> bool:
         """Whether it is there. An answer that a person must act on is an answer: the next record will meet it."""
         try:
-            async with asyncio.timeout(_PROBE_S):
+            async with asyncio.timeout(self._answer_s or _PROBE_S):
                 await self.dependency.probe()
         except TimeoutError:
+            self.error = None
             return False
         except MedieError as error:
+            self.error = error
             return error.policy is not Policy.RETRY
         except (Exception, asyncio.CancelledError) as error:  # a fault in a probe must not end the stream
             if self._ended and isinstance(error, asyncio.CancelledError):
@@ -122,8 +129,15 @@ class Circuit:
 class Circuits:
     """The circuits of a stage."""
 
-    def __init__(self, dependencies: Iterable[Dependency], *, first_s: float = 1.0, longest_s: float = 15.0) -> None:
-        self._all = [Circuit(d, first_s=first_s, longest_s=longest_s) for d in dependencies]
+    def __init__(
+        self,
+        dependencies: Iterable[Dependency],
+        *,
+        first_s: float = 1.0,
+        longest_s: float = 15.0,
+        answer_s: float | None = None,
+    ) -> None:
+        self._all = [Circuit(d, first_s=first_s, longest_s=longest_s, answer_s=answer_s) for d in dependencies]
 
     @property
     def open(self) -> bool:
@@ -141,6 +155,14 @@ class Circuits:
     def waiting(self) -> tuple[Waiting, ...]:
         """The outages. Read from any thread."""
         return tuple(outage for circuit in self._all if (outage := circuit.waiting) is not None)
+
+    async def doubt(self) -> None:
+        """Ask all of them at once."""
+        await asyncio.gather(*(circuit.doubt() for circuit in self._all))
+
+    def outlasting(self, seconds: float) -> Circuit | None:
+        """One whose outage has lasted so long; None where none has."""
+        return next((c for c in self._all if (outage := c.waiting) is not None and outage.seconds >= seconds), None)
 
     async def closed(self) -> None:
         """Return when there is no outage."""

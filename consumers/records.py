@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 from consumers.broker import Broker
 from consumers.kafka_broker import KafkaBroker
+from consumers.kept_records import is_store, records_beside
 from medie_fhir.errors import RecordError, SettingsError
 from medie_fhir.model import DocumentVersion, ExtractionRecord
 from medie_fhir.pipeline import Pipeline
@@ -79,10 +80,11 @@ async def stored_records(
 ) -> AsyncGenerator[StoredRecord, None]:
     """The newest record of each document, in the order of the store.
 
-    ``on`` is an NDJSON file, a folder of them (``*.ndjson``, ``*.jsonl``, by name), ``topic`` for the settings'
-    extractions, or ``topic:NAME``. Which version is the newer its document says; where it can't tell, the one that
-    stands later. ``start``: only those at or after a position, which an earlier record has told. ``broken`` hears of
-    the place and fault of what is no record, and reading goes on; without it the first such raises RecordError.
+    ``on`` is an NDJSON file, a folder of them (``*.ndjson``, ``*.jsonl``, by name), a store with its records beside it
+    (:mod:`consumers.kept_records`), ``topic`` for the settings' extractions, or ``topic:NAME``. Which version is the
+    newer its document says; where it can't tell, the one that stands later. ``start``: only those at or after a
+    position, which an earlier record has told. ``broken`` hears of the place and fault of what is no record, and
+    reading goes on; without it the first such raises RecordError.
     ``broker`` is the cluster of ``settings``, unless given. Raises SettingsError, BrokerError.
     """
     store = await asyncio.to_thread(_store_of, on, settings, broker)
@@ -136,7 +138,14 @@ def _store_of(on: str, settings: Settings, broker: Broker | None) -> _Store:
     if kind == "topic":
         cluster = broker or KafkaBroker.of(settings.kafka, bootstrap_timeout_s=_PATIENCE_S)
         return _Topic(cluster, name or settings.kafka.extractions)
+    if kind in ("http", "https"):
+        raise SettingsError(
+            "a FHIR server holds what a mapping made, and not the extraction records that it was made of: name these,"
+            " as topic, topic:NAME, an NDJSON file, a folder of them, or the store of `medie-fhir demo`"
+        )
     path = Path(on)
+    if is_store(path):
+        return _Files([_of_store(path)])
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix in _SUFFIXES and f.is_file())
         if not files:
@@ -145,6 +154,16 @@ def _store_of(on: str, settings: Settings, broker: Broker | None) -> _Store:
     if not path.is_file():
         raise SettingsError(f"{on}: no such file or folder; a topic is written topic or topic:NAME")
     return _Files([path])
+
+
+def _of_store(store: Path) -> Path:
+    file = records_beside(store)
+    if not file.is_file():
+        raise SettingsError(
+            f"{store}: {file.name} is not beside it, and nothing else tells what its resources were made of; for the"
+            f" demo's store: medie-fhir demo --store {store} keeps it"
+        )
+    return file
 
 
 class _Topic:

@@ -13,6 +13,7 @@ from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
 from medie_fhir.transaction import (
     FACTS,
     Change,
+    MadeBy,
     SourceDocuments,
     Standing,
     Work,
@@ -84,6 +85,10 @@ class Drafting:
     tables: Tables
     documents: SourceDocuments
 
+    @property
+    def _made_by(self) -> MadeBy:
+        return MadeBy(self.mapping.label, self.tables.digest)
+
     def coded(self, record: ExtractionRecord, answers: Answers = NO_ANSWERS) -> tuple[CodedFact, ...]:
         """The record's facts with their codes and ids, and whether the mapping's policy lets each be written.
 
@@ -118,7 +123,7 @@ class Drafting:
 
     def recorded(self, record: ExtractionRecord, standing: Standing) -> str:
         """When this work on the record was first done."""
-        return Work.of(record, self.mapping.label, standing).recorded
+        return Work.of(record, self._made_by, standing).recorded
 
     def rendered(
         self, record: ExtractionRecord, facts: Sequence[CodedFact], recorded: str, apart: Collection[str] = ()
@@ -139,8 +144,8 @@ class Drafting:
             record,
             resources,
             standing,
-            Work.of(record, self.mapping.label, standing),
-            mapping=self.mapping.label,
+            Work.of(record, self._made_by, standing),
+            by=self._made_by,
             documents=self.documents,
             reviewed=self.mapping.file.reviewed,
         )

@@ -42,6 +42,7 @@ class Edits:
     def __init__(self, settings: Settings, task: Task, mapping: Mapping, tables: Tables) -> None:
         self._settings, self._task = settings, task
         self._used = Loaded(mapping, tables)
+        self._named = mapping  # whose tables are looked at: the last that had no faults, though its tables may have
         self._seen: str | None = None
         self._judged: str | None = None
 
@@ -65,7 +66,7 @@ class Edits:
     def _load(self) -> Loaded | Refused:
         used = self._used
         try:
-            mapping = read_mapping(self._settings, self._task)
+            mapping = self._named = read_mapping(self._settings, self._task)
             tables = used.tables
             if self._tables_digest(mapping) != used.tables.digest:
                 tables = read_tables(self._settings, self._task, mapping)
@@ -80,7 +81,7 @@ class Edits:
         """A digest of all files as they are, or of the reason why they can't be read."""
         try:
             mapping = hashlib.sha256(mapping_path(self._settings).read_bytes()).hexdigest()
-            return f"{mapping} {self._tables_digest(self._used.mapping)}"
+            return f"{mapping} {self._tables_digest(self._named)}"
         except OSError as error:
             return f"unreadable: {error.errno}"
 

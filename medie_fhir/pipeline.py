@@ -200,7 +200,8 @@ class Pipeline:
             return ExtractionRecord.model_validate_json(value)
         except ValidationError as error:
             places = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
-            raise RecordError(f"not an extraction record of a known schema: {', '.join(places[:5])}") from None
+            where = ", ".join(filter(None, places[:5])) or "it is no JSON object"
+            raise RecordError(f"not an extraction record of a known schema: {where}") from None
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
         """The record's facts with the codes of the tables, their ids, and whether the policy lets each be written."""

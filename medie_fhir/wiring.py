@@ -19,7 +19,7 @@ from medie_fhir.adapters.unwritten import Unwritten
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.coding import Tables, load_tables
 from medie_fhir.document import TextLimits
-from medie_fhir.errors import InvalidMapping, InvalidTask, ModelRefused, SettingsError
+from medie_fhir.errors import InvalidTask, ModelRefused, SettingsError
 from medie_fhir.event import EventOptions
 from medie_fhir.extraction import Task, load_task
 from medie_fhir.fhir_servers import is_asked, open_source, open_target
@@ -100,12 +100,7 @@ def read_lexicon(settings: Settings, task: Task) -> Lexicon | None:
 def read_mapping(settings: Settings, task: Task) -> Mapping:
     """The mapping that the settings name, as its file is now. Raises InvalidMapping, SettingsError."""
     path = mapping_path(settings)
-    mapping = load_mapping(_read(path), path.name, task.fields)
-    if mapping.file.task != task.name:
-        raise InvalidMapping(
-            [f"{path.name}: task: made for '{mapping.file.task}', and the settings name '{task.name}'"]
-        )
-    return mapping
+    return load_mapping(_read(path), path.name, task.fields, task=task.name)
 
 
 def read_tables(settings: Settings, task: Task, mapping: Mapping) -> Tables:

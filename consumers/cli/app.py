@@ -36,6 +36,7 @@ from medie_fhir.errors import (
     MedieError,
     ModelError,
     SettingsError,
+    TerminologyError,
 )
 
 __all__ = ["Exit", "exit_code", "main"]
@@ -94,7 +95,7 @@ def exit_code(error: MedieError) -> Exit:
     match error:
         case SettingsError() | InvalidMapping() | InvalidTask() | InvalidTerminology():
             return Exit.WRONG_USE
-        case DependencyMissing() | ModelError() | FhirError() | BrokerError():
+        case DependencyMissing() | ModelError() | FhirError() | TerminologyError() | BrokerError():
             return Exit.NOT_REACHABLE
         case _:
             return Exit.CHECK_FAILED

@@ -25,6 +25,8 @@ import typer
 from consumers.cli.demo_views import facts_of, held_of, show_note, show_summary
 from consumers.cli.options import err, out, run_async
 from consumers.cli.samples import sample_events, seed, send
+from consumers.cli.store import at_server
+from consumers.kept_records import keep
 from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report, Verdict
 from consumers.programs import extract_loop, publish_loop, run_together
@@ -150,7 +152,10 @@ async def _demo(store: Path, port: int) -> Tally:
         pipeline = await stack.enter_async_context(open_pipeline(settings))
         broker = await _broker(settings, events)
         err.print(f"broker       in memory, {len(events)} records on {settings.kafka.events}\n", highlight=False)
-        await _stream(settings, broker, pipeline, Report(lambda outcome: tally.note(outcome, twin)))
+        try:
+            await _stream(settings, broker, pipeline, Report(lambda outcome: tally.note(outcome, twin)))
+        finally:
+            keep(store, [m.value for m in broker.records(settings.kafka.extractions) if m.value is not None])
         tally.new_versions = twin.count_versions() - before
         held = held_of(twin)
         tally.resources = sum(held.values())
@@ -164,12 +169,9 @@ async def _demo(store: Path, port: int) -> Tally:
 def _settings(base_url: str) -> Settings:
     """The defaults, with the embedded model, and the FHIR server of this process."""
     defaults = load_settings()
-    fhir = defaults.fhir.model_copy(
-        update={"base_url": base_url, "source_base_url": None, "token": None, "bundles": None}
-    )
     model = defaults.model.model_copy(update={"base_url": None})
     loop = defaults.loop.model_copy(update={"drain_seconds": 2.0})  # whoever presses Ctrl-C is not to wait
-    return defaults.model_copy(update={"fhir": fhir, "model": model, "loop": loop})
+    return at_server(defaults, base_url).model_copy(update={"model": model, "loop": loop})
 
 
 async def _broker(settings: Settings, events: Iterable[Json]) -> MemoryBroker:
@@ -200,6 +202,7 @@ def _say_where_to_look(store: Path) -> None:
         ("the FHIR server", f"{me} demo --serve --store {store}"),
         ("the notes", "examples/notes/text"),
         ("the mapping", "mappings/default.yaml"),
+        ("an edit of it", f"{me} mapping diff default mcode --on {store}"),
         ("one note's facts", f"{me} extract examples/notes/text/01-lung-consult.txt"),
     ):
         out.print(f"{what + ':':<18}{where}", highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import time
 from contextlib import AsyncExitStack
@@ -14,11 +15,13 @@ from typing import Annotated
 import typer
 
 from consumers.cli.options import Config, err, out, run_async, settings_of
+from consumers.cli.remap_servers import Needed
 from consumers.cli.remap_views import Ticker, table
+from consumers.cli.store import at_store
 from consumers.kafka_broker import KafkaBroker
 from consumers.programs import bundle_topic, publish_dependencies, retry_options
 from consumers.records import stored_records
-from consumers.remap import Progress, Remap, RemapOptions, Selection, StateFile, digest_of
+from consumers.remap import Outlasted, Progress, Remap, RemapOptions, Selection, StateFile, digest_of
 from medie_fhir.errors import SettingsError
 from medie_fhir.fhir_servers import is_asked
 from medie_fhir.settings import Settings
@@ -27,6 +30,8 @@ from medie_fhir.wiring import Configuration, open_pipeline
 __all__ = ["remap"]
 
 _SAVE_S = 2.0
+_LOOK_S = 0.2
+_DRY_PATIENCE_S = 5.0
 _STOPPED = 130  # as a shell says of what Ctrl-C has ended
 
 Day = Annotated[
@@ -35,7 +40,14 @@ Day = Annotated[
 
 
 def remap(  # noqa: PLR0917 - one parameter an option
-    on: Annotated[str, typer.Option(help="An NDJSON file or folder of records, topic, or topic:NAME.")] = "topic",
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="STORE|TOPIC|FILE",
+            help="Where the records are: topic, topic:NAME, an NDJSON file or a folder of them; or the store of"
+            " `medie-fhir demo`, which is then what is asked and written.",
+        ),
+    ] = "topic",
     write: Annotated[
         bool, typer.Option("--write", help="Write. Without it nothing is sent, and the report is of what would be.")
     ] = False,
@@ -53,6 +65,14 @@ def remap(  # noqa: PLR0917 - one parameter an option
         str | None, typer.Option(help="Only what this mapping wrote: NAME, NAME@VERSION or its label.")
     ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="So many documents a second at most.")] = None,
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="So long a server that gives no answer is waited for; 5, and with --write without end.",
+        ),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="A file that keeps how far it is, to go on after a stop or a kill.")
     ] = None,
@@ -60,25 +80,51 @@ def remap(  # noqa: PLR0917 - one parameter an option
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
     config: Config = None,
 ) -> None:
-    """Apply the mapping to stored extraction records: what it adds, changes and retracts. Writes only with --write."""
+    """Apply the mapping to stored extraction records: what it adds, changes and retracts. Writes only with --write.
+
+    Exit codes: 0 done, 1 a document failed, 2 wrong use, 3 a server is not reachable, 130 stopped.
+    """
+    if since and until and until < since:
+        raise typer.BadParameter("is before --since: no day is in both", param_hint="--until")
     settings = settings_of(config)
     settings = settings.model_copy(update={"mapping": mapping}) if mapping else settings
     selection = Selection(
-        patients=frozenset(patient or ()),
-        documents=frozenset(document or ()),
+        patients=_named(patient, "--patient", "Patient"),
+        documents=_named(document, "--document", "DocumentReference"),
         fields=frozenset(field or ()),
         since=since and since.date(),
         until=until and until.date(),
         made_by=made_by,
     )
-    options = RemapOptions(
-        at_once=settings.fhir.concurrency, rate=rate, retry=retry_options(settings), selection=selection
-    )
+    patience_s = _DRY_PATIENCE_S if patience is None and not write else patience
+    retry = retry_options(settings)
+    options = RemapOptions(settings.fhir.concurrency, rate, patience_s, retry=retry, selection=selection)
     code = run_async(_remap(settings, on, options, write=write, state=state, restart=restart, as_json=as_json))
     raise typer.Exit(code)
 
 
+def _named(given: list[str] | None, option: str, kind: str) -> frozenset[str]:
+    """References and identifiers; an id alone would let nothing through, and look as if nothing were there."""
+    for name in given or ():
+        if "/" not in name and "|" not in name:
+            raise typer.BadParameter(
+                f"{name}: write {kind}/{name}, or SYSTEM|VALUE of an identifier", param_hint=option
+            )
+    return frozenset(given or ())
+
+
 async def _remap(
+    settings: Settings, on: str, options: RemapOptions, *, write: bool, state: Path | None, restart: bool, as_json: bool
+) -> int:
+    with at_store(settings, on) as of_store:
+        if of_store is not None:
+            err.print(f"FHIR server: the store {on} itself", highlight=False, soft_wrap=True)
+        return await _remapped(
+            of_store or settings, on, options, write=write, state=state, restart=restart, as_json=as_json
+        )
+
+
+async def _remapped(
     settings: Settings, on: str, options: RemapOptions, *, write: bool, state: Path | None, restart: bool, as_json: bool
 ) -> int:
     _can_tell(settings)
@@ -101,11 +147,18 @@ async def _remap(
         pipeline = await stack.enter_async_context(
             open_pipeline(settings, with_model=False, dry=not write, topic=topic, configuration=configuration)
         )
-        work = Remap(pipeline, options, progress, dependencies=publish_dependencies(settings, broker, pipeline))
+        needed = Needed.of(settings, options.patience_s)
+        dependencies = publish_dependencies(settings, broker, pipeline)
+        if not write:  # nothing is put on a topic
+            dependencies = tuple(one for one in dependencies if one.name != "kafka")
+        work = Remap(pipeline, options, progress, dependencies=dependencies)
         if progress.position:
             err.print(f"going on after {progress.report.done:,} documents", highlight=False)
         began = time.monotonic()
-        await _watched(work, on, settings, file)
+        try:
+            await _watched(work, on, settings, file, needed)
+        except Outlasted as lasted:
+            raise needed.unreachable(lasted) from None
     if file and not work.stopped:
         file.remove()
     told = {"mapping": label, "written": write, "stopped": work.stopped, "seconds": round(time.monotonic() - began, 1)}
@@ -113,6 +166,8 @@ async def _remap(
         out.print_json(json.dumps(told | progress.report.to_json()))
     else:
         table(progress.report, label, write=write)
+        if not progress.report.done and work.seen:
+            out.print(f"of the {work.seen:,} that are stored, none is what the filters let through", highlight=False)
     if work.stopped:
         again = "run it again to go on from here" if file else "without --state it begins anew next time"
         err.print(f"stopped; {again}", highlight=False)
@@ -120,8 +175,9 @@ async def _remap(
     return 1 if progress.report.failed else 0
 
 
-async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | None) -> None:
+async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | None, needed: Needed) -> None:
     """Run it, with its progress shown and kept, and stopped in good order by the first Ctrl-C or SIGTERM."""
+    logging.getLogger("consumers.dependencies").setLevel(logging.ERROR)  # the ticker tells of outages
     loop, saved = asyncio.get_running_loop(), time.monotonic()
 
     def stop() -> None:
@@ -131,7 +187,7 @@ async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | N
 
     for wanted in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(wanted, stop)
-    with Ticker(work) as ticker:
+    with Ticker(work, needed) as ticker:
 
         def on_done() -> None:
             nonlocal saved
@@ -140,10 +196,17 @@ async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | N
                 file.write(work.progress)
                 saved = time.monotonic()
 
+        async def look() -> None:
+            while True:
+                ticker.look()
+                await asyncio.sleep(_LOOK_S)
+
         work.on_done = on_done
+        looking = asyncio.create_task(look())
         try:
             await work.run(stored_records(on, settings, start=work.progress.position))
         finally:
+            looking.cancel()
             for wanted in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(wanted)
             if file:

@@ -9,21 +9,29 @@ from typing import Self
 from rich.table import Table
 
 from consumers.cli.options import err, out, progress
+from consumers.cli.remap_servers import Needed
 from consumers.remap import Remap, RemapReport
 from consumers.remap.report import CHANGES, OUTCOMES
 
 __all__ = ["Ticker", "line", "table"]
 
 _LINE_S = 10.0
+_AGAIN_S = 60.0
 
 
 class Ticker:
-    """A bar on a terminal; elsewhere a line every ten seconds."""
+    """A bar on a terminal; elsewhere a line every ten seconds. An outage is told in both, and then every minute.
 
-    def __init__(self, work: Remap) -> None:
+    ``needed``: what is waited for, in words.
+    """
+
+    def __init__(self, work: Remap, needed: Needed) -> None:
         self._work, self._bar = work, progress()
         self._task = self._bar.add_task("documents", total=None)
         self._began = self._told = time.monotonic()
+        self._needed = needed
+        self._away: str | None = None
+        self._away_told = 0.0
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -41,6 +49,20 @@ class Ticker:
         if not err.is_terminal and now - self._told >= _LINE_S:
             self._told = now
             err.print(line(work.seen, work.total, now - self._began), highlight=False)
+
+    def look(self) -> None:
+        """Tell of an outage that has begun, that lasts, or that is over."""
+        away, now = self._work.waiting, time.monotonic()
+        if away is None:
+            if self._away is not None:
+                err.print(f"{self._away} answers again", highlight=False, soft_wrap=True)
+            self._away = None
+            return
+        name = self._needed.words[away.dependency]
+        if name != self._away or now - self._away_told >= _AGAIN_S:
+            since = "" if name != self._away else f" for {away.seconds:,.0f} s now"
+            err.print(f"{name} gives no answer{since}: waiting {self._needed.until}", highlight=False, soft_wrap=True)
+            self._away, self._away_told = name, now
 
 
 def line(seen: int, total: int, seconds: float) -> str:

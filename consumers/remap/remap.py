@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from consumers.dependencies import Circuits, Dependency
+from consumers.monitor import Waiting
 from consumers.outcomes import policy_of
 from consumers.records import Position, StoredRecord
 from consumers.remap.report import Failed
@@ -22,20 +23,33 @@ from medie_fhir.errors import MedieError, Policy
 from medie_fhir.model import ExtractionRecord
 from medie_fhir.pipeline import Pipeline
 
-__all__ = ["Remap", "RemapOptions"]
+__all__ = ["Outlasted", "Remap", "RemapOptions"]
 
+_ANSWER_S = 5.0  # where patience ends, someone is waiting: what hangs for so long is away
 _MOST_WAITING = 1000
 """So many finished documents may wait for one before them, until no more are begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemapOptions:
-    """``at_once`` documents, ``rate`` of them a second at most; when one that fails is tried again."""
+    """``at_once`` documents, ``rate`` of them a second at most; when one that fails is tried again.
+
+    ``patience_s``: how long an outage may last before it ends the remap; None for ever.
+    """
 
     at_once: int = 8
     rate: float | None = None
+    patience_s: float | None = None
     retry: RetryOptions = field(default_factory=RetryOptions)
     selection: Selection = field(default_factory=Selection)
+
+
+class Outlasted(Exception):
+    """A dependency was away for longer than the patience. ``error``: what asking it met; None where it hung."""
+
+    def __init__(self, dependency: str, error: MedieError | None) -> None:
+        super().__init__(dependency)
+        self.dependency, self.error = dependency, error
 
 
 class _Told(NamedTuple):
@@ -74,7 +88,10 @@ class Remap:
         self._pipeline, self._options = pipeline, options
         self._dependencies = tuple(dependencies)
         self._circuits = Circuits(
-            self._dependencies, first_s=options.retry.probe_s, longest_s=options.retry.longest_probe_s
+            self._dependencies,
+            first_s=options.retry.probe_s,
+            longest_s=options.retry.longest_probe_s,
+            answer_s=None if options.patience_s is None else _ANSWER_S,
         )
         self._places: deque[_Place] = deque()
         self._stopping = asyncio.Event()
@@ -86,18 +103,19 @@ class Remap:
         return self._stopping.is_set()
 
     @property
-    def waiting(self) -> str | None:
-        """What is away, where something is."""
-        return next((away.dependency for away in self._circuits.waiting), None)
+    def waiting(self) -> Waiting | None:
+        """What is away, and how long by now, where something is."""
+        return next(iter(self._circuits.waiting), None)
 
     def stop(self) -> None:
         """Begin nothing more; what is being written is finished, what waits to be tried again is left for later."""
         self._stopping.set()
 
     async def run(self, stored: AsyncIterator[StoredRecord]) -> None:
-        """Do them all, or until :meth:`stop`. Raises what no other record would fare better with (STOP)."""
+        """Do them all, or until :meth:`stop`. Raises Outlasted, and what no other record would be spared (STOP)."""
         running: set[asyncio.Task[None]] = set()
         try:
+            await self._until_stopping_or(self._circuits.doubt())  # who is away is known at once, and not after retries
             async for record, position, total in stored:
                 self.total = self.total or total
                 if not await self._room(running):
@@ -133,7 +151,7 @@ class Remap:
         try:
             done, place.told = await self._tried(record)
         except Exception as error:
-            if policy_of(error) is Policy.STOP:
+            if isinstance(error, Outlasted) or policy_of(error) is Policy.STOP:
                 raise
             done, place.told = True, _failed(record, error)
         if done:
@@ -144,7 +162,7 @@ class Remap:
         tries, retry = Tries(time.perf_counter()), self._options.retry
         while not self.stopped:
             if self._circuits.open:
-                await self._until_stopping_or(self._circuits.closed())
+                await self._wait_out()
                 tries.waits = 0
                 continue
             try:
@@ -161,6 +179,17 @@ class Remap:
                     await circuit.doubt()
                 await self._pause(tries.wait_s(error, retry))
         return False, None
+
+    async def _wait_out(self) -> None:
+        """Wait for the end of an outage, to stop, or for the end of the patience. Raises Outlasted."""
+        patience, left = self._options.patience_s, None
+        if patience is not None:
+            if lasting := self._circuits.outlasting(patience):
+                raise Outlasted(lasting.dependency.name, lasting.error)
+            left = patience - max((away.seconds for away in self._circuits.waiting), default=0.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._until_stopping_or(self._circuits.closed())
 
     async def _publish(self, record: ExtractionRecord) -> _Told | None:
         chosen = self._options.selection

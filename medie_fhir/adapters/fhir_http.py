@@ -19,6 +19,7 @@ from medie_fhir.adapters.fhir_answers import JSON_TYPES, resource_of, transactio
 from medie_fhir.adapters.fhir_pages import matches, next_link, versions, whole
 from medie_fhir.adapters.fhir_wire import FHIR_JSON, Answer, Ask, FhirWire, Patience, follow
 from medie_fhir.adapters.fhir_write import SingleWrite, answered
+from medie_fhir.adapters.full_urls import with_full_urls
 from medie_fhir.errors import (
     BrokenBase64,
     ContentForbidden,
@@ -128,14 +129,16 @@ class FhirHttp:
     async def transact(self, bundle: Json) -> Json:
         """Post a transaction Bundle, all or nothing; the transaction-response. Raises FhirConflict, FhirRejected.
 
+        Each entry goes with its ``fullUrl`` (see ``full_urls``).
         A transaction whose answer is lost (a timeout, a broken connection) may have been applied. It is sent again all
         the same where that is safe: where each entry is a PUT, a DELETE, a read or a conditional create, without
         ``ifMatch``, a second run finds what it would write and makes no new version. Such a Bundle is also sent again,
         whole, when another writer was faster (409, 412, HAPI-0550). Any other Bundle is sent once.
         """
         doing = "posting a transaction"
+        sent = with_full_urls(bundle, self._base)
         try:
-            data = json.dumps(bundle, separators=(",", ":"), allow_nan=False).encode()
+            data = json.dumps(sent, separators=(",", ":"), allow_nan=False).encode()
         except (TypeError, ValueError):
             raise FhirRejected(f"{doing}: the Bundle holds what JSON can't, such as NaN; it was not sent") from None
         headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}

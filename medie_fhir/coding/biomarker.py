@@ -27,6 +27,9 @@ _METHODS = {
     "fish": re.compile(r"\bfish\b"),
     "ihc": re.compile(r"\bihc\b|\bimmunohistochemistry\b|\bimmunostain(?:ing)?\b"),
 }
+_SCORED = "her2"  # of which the score of the stain is the result
+_STRONG = frozenset({"score-3", "intensity-3"})
+_ALL = 100  # per cent of the cells
 _TWO_LETTERS = 2  # "ER" and "PR" alone are also a room and a response
 _RATIO = re.compile(r"\bratio\b")
 _FILLER = re.compile(
@@ -50,13 +53,19 @@ def code_biomarker(value: str, tables: Tables) -> Concept:
     concept = _parsed(whole, value, tables)
     if concept is None and (parts := parenthesised(text)) is not None and not denies(parts[1]):
         concept = _parsed(parts[0], value, tables)
-        if concept is not None and not _stands(concept, parts[1], tables["biomarker_results"]):
+        if concept is not None and not _stands(concept, parts[1], tables):
             concept = None
     return concept or text_only(value)
 
 
-def _stands(concept: Concept, remark: str, table: Table) -> bool:
-    """Whether a result is told outside of the parentheses, and none inside that takes it back: "high (normalized)"."""
+def _stands(concept: Concept, remark: str, tables: Tables) -> bool:
+    """Whether a result is told outside of the parentheses, and nothing inside takes it back or says whose it is.
+
+    "high (normalized)", "PD-L1 50% (CPS)".
+    """
+    if any(hit.entry.name != concept.attributes["marker"] for hit in tables["biomarkers"].named(remark)):
+        return False
+    table = tables["biomarker_results"]
     told = {"result_code", "quantity"} & concept.attributes.keys()
     inside = {hit.entry.slug for hit in table.named(remark) if not _ASPECTS.fullmatch(remark[hit.start : hit.end])}
     both = len(told) > 1 and find_quantity(remark) is not None  # "elevated (12 ng/mL), nadir 0.2 ng/mL"
@@ -114,7 +123,8 @@ def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
         entries[slug] = table.entries[slug]
         rest = rest[sign.end() :]
     if (score := _SCORE.search(rest)) is not None:
-        slug = f"score-{score[1]}" if score[1] != "0" else "negative"
+        kind = "score" if marker.slug == _SCORED else "intensity"
+        slug = f"{kind}-{score[1]}" if score[1] != "0" else "negative"
         entries[slug] = table.entries[slug]
         rest = _SCORE.sub(" ", rest, 1)
     quantity = find_quantity(rest)
@@ -126,11 +136,11 @@ def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
     rest = table.without_named(rest)
     if _FILLER.sub("", _ASPECTS.sub(" ", rest)).strip() or any(slug in _IMPLIED for slug in entries):
         return None
-    if "positive" in entries and "score-3" in entries:
+    if "positive" in entries and not _STRONG.isdisjoint(entries):
         entries.pop("positive")
-    if len(entries) > 1:
+    if len(entries) > 1 or (quantity is not None and quantity.unit == "%" and quantity.value > _ALL):
         return None
-    if quantity is not None and marker.slug == "her2" and quantity.unit is None and not _RATIO.search(rest):
+    if quantity is not None and marker.slug == _SCORED and quantity.unit is None and not _RATIO.search(rest):
         if quantity.value != 0 or entries.keys() - {"negative"}:
             return None
         return _Result(table.entries["negative"], None)

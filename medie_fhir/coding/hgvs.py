@@ -53,6 +53,17 @@ def protein_change(text: str) -> str | None:
     return None
 
 
+def _fits(at: str, to: str | None, what: str) -> bool:
+    """Whether the bases that are named beside a deletion or duplication are as many as its positions.
+
+    ``c.185delAG`` has one position and two bases: it is an old notation, and no deletion of one base.
+    """
+    bases = re.fullmatch(r"(?:del|dup)([acgt]+)", what)
+    if bases is None or not at.isdigit() or not (to is None or to[1:].isdigit()):
+        return True
+    return len(bases[1]) == (int(to[1:]) - int(at) + 1 if to else 1)
+
+
 def _range(match: re.Match[str]) -> str | None:
     what, tail = match["what"], "".join(_name(residue) for residue in _SEQUENCE.findall(match["tail"]))
     inserts = what in ("ins", "delins")
@@ -76,6 +87,8 @@ def coding_change(text: str) -> str | None:
     if match is None:
         return None
     what = match["what"]
+    if not _fits(match["at"], match["to"], what):
+        return None
     if ">" in what:
         return None if match["to"] or what[0] == what[2] else f"c.{match['at']}{what.upper()}"
     kind = next(kind for kind in ("delins", "del", "dup", "ins", "inv") if what.startswith(kind))

@@ -12,6 +12,8 @@ _PER_MEGABASE = "1/1000000{Base}"
 _AS_WRITTEN = ("%", "ng/mL", "ug/L", "ug/mL", "pg/mL", "ng/L", "mg/L", "mg/dL", "g/dL", "U/mL", "kU/L", "U/L")
 _OTHERWISE = {
     "percent": "%",
+    "μg/l": "ug/L",
+    "μg/ml": "ug/mL",
     "mcg/l": "ug/L",
     "mcg/ml": "ug/mL",
     "units/ml": "U/mL",
@@ -30,6 +32,8 @@ _QUANTITY = re.compile(
     r"(?P<comparator><=|>=|≤|≥|<|>|less than|greater than|at least)?\s*(?P<approximate>~|about |approximately )?\s*"
     rf"(?<![\w.-])(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+(?:\.\d+)?)(?![\d.,]*\d|\s*-\s*\d)\s*(?P<unit>{_UNIT})?(?![\w+])"
 )
+# "12.000 U/mL": twelve thousand where the comma parts decimals. Nobody writes so many noughts otherwise.
+_THOUSANDS = re.compile(r"^[1-9]\d{0,2}\.\d\d0$")
 
 
 class Quantity(NamedTuple):
@@ -58,6 +62,8 @@ def find_quantity(text: str) -> Quantity | None:
     if len(found) != 1:
         return None
     match = found[0]
+    if _THOUSANDS.match(match["number"]):
+        return None
     digits = match["number"].replace(",", "")
     return Quantity(
         float(digits) if "." in digits else int(digits),

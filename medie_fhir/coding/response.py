@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 
 from medie_fhir.coding.lookup import Hit, as_concept, coding_key, denies, text_only, without
 from medie_fhir.coding.tables import Entry, Table, Tables
 from medie_fhir.coding.wording import parenthesised, plain, words
-from medie_fhir.model import Concept
+from medie_fhir.model import Coding, Concept
 
 __all__ = ["code_response"]
 
@@ -28,6 +30,8 @@ _PART = re.compile(
     r"nod(?:es?|al)|peritoneal|adrenals?|local(?:ly)?|loco-?regional(?:ly)?|distant|primary|breast|axilla(?:ry)?|skin|"
     r"visceral|marrow)\b"
 )
+_IMAGED = re.compile(r"\b(?:radio\w+|imag\w+|ct|mri|pet|scans?|lesions?|tumou?rs?|nodes?|mass(?:es)?|size|shrinkage)\b")
+_LOINC = "http://loinc.org"
 _OF_ANY_PART = frozenset(
     {
         "biochemical-progression",
@@ -42,6 +46,7 @@ _OF_TREATMENT = frozenset(
 )
 _REMISSION = frozenset(
     {
+        "complete-metabolic-response",
         "complete-response",
         "full-remission",
         "no-evidence-of-disease",
@@ -73,7 +78,21 @@ def code_response(value: str, tables: Tables) -> Concept:
             hit = Hit(outer.entry, "rule")
     if hit is None or (hit.entry.slug not in _OF_ANY_PART and _PART.search(plain(value))):
         return text_only(value)
+    if (parts := parenthesised(plain(value))) is not None and _by_marker(parts[1], tables):
+        hit = Hit(replace(hit.entry, codings=_of_the_course(hit.entry)), hit.match)
     return as_concept(hit)
+
+
+def _by_marker(remark: str, tables: Tables) -> bool:
+    """Whether a remark tells a tumour marker and no image: "rising PSA". RECIST 1.1 judges by lesions alone."""
+    markers = tables.tables.get("biomarkers")
+    return markers is not None and any(markers.named(remark)) and not _IMAGED.search(remark)
+
+
+def _of_the_course(entry: Entry) -> Mapping[str, tuple[Coding, ...]]:
+    """The entry's codings without the RECIST answers."""
+    kept = {role: tuple(c for c in found if c.system != _LOINC) for role, found in entry.codings.items()}
+    return {role: found for role, found in kept.items() if found}
 
 
 def _find(text: str, table: Table, tables: Tables) -> Hit | None:

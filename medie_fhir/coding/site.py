@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from medie_fhir.coding.lookup import Hit, as_concept, coding_key, find_in_parts, text_only, without
-from medie_fhir.coding.tables import Tables
-from medie_fhir.coding.wording import words
+from medie_fhir.coding.tables import Table, Tables
+from medie_fhir.coding.wording import parenthesised, words
 from medie_fhir.model import Coding, Concept
 
 __all__ = ["code_site", "lateralities"]
@@ -18,7 +19,7 @@ _MODIFIERS = frozenset(
         "disease distant enlarged enhancing extensive foci focus implant in innumerable into involved involvement "
         "ipsilateral isolated large left lesion lobe lower mass mass malignant metastasis metastatic met microscopic "
         "middle multifocal multiple near new nodule nodular numerous of oligometastasis oligometastatic on positive "
-        "possible progression region regional right scattered secondary sided single small solitary spread the to "
+        "progression region regional right scattered secondary sided single small solitary spread the to "
         "tumor tumour unifocal upper widespread within"
     )
 )
@@ -26,6 +27,7 @@ _VERTEBRA = re.compile(r"^(?:c[1-7]|t(?:[1-9]|1[0-2])|l[1-5])$")
 _ADENOPATHY = re.compile(r"\b(?:lymph)?adenopath(?:y|ies)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"\blevels? (?:[1-7]|i{1,3}|iv|vi{0,2})[ab]?\b", re.IGNORECASE)
 _WIDER = frozenset({"area", "region"})  # not the node that an adjective stands for: "supraclavicular area"
+_UNSPECIFIED = "unspecified"
 _SNOMED = "http://snomed.info/sct"
 
 
@@ -57,10 +59,19 @@ def code_site(value: str, tables: Tables) -> Concept:
         return Hit(*found) if found else None
 
     hit = find_in_parts(value, table, find)
-    if hit is None:
+    if hit is None or _two(value, hit, find, table):
         return text_only(value)
     concept = as_concept(hit, codings=lateralities(value, tables))
     return replace(concept, key=_key(concept))
+
+
+def _two(value: str, hit: Hit, find: Callable[[str], Hit | None], table: Table) -> bool:
+    """Whether what is in parentheses is by itself another site, and neither a kind of the one found nor wider."""
+    parts = parenthesised(value)
+    outer, inner = (find(part) for part in parts) if parts and hit.match == "rule" else (None, None)
+    if outer is None or inner is None or inner.entry.slug == _UNSPECIFIED:
+        return False
+    return not (table.is_a(outer.entry, inner.entry) or table.is_a(inner.entry, outer.entry))
 
 
 def _key(concept: Concept) -> str:

@@ -39,7 +39,7 @@ _TNM = re.compile(rf"^(?:{_T})?{_GAP}(?:{_N})?{_GAP}(?:{_M})?{_GAP}$")
 
 def code_stage(value: str, tables: Tables, evidence: str | None = None) -> Concept:
     """The Concept of a stage: ``code``, ``observation``, ``method``; ``t``, ``n``, ``m``; attribute ``kind``."""
-    text = plain(value)
+    text = plain(value).replace("(mi)", "mi")
     if (concept := _whole(text, tables, evidence)) is not None:
         return concept
     parts = parenthesised(text)
@@ -126,7 +126,8 @@ def _tnm(text: str, tables: Tables) -> Concept | None:
     prefixes = {
         "t": t_prefix,
         "n": match["nc"] or t_prefix,
-        "m": match["mc"] or ("c" if t_prefix else ""),  # pM0 is none of the categories: without a word it is clinical
+        # pM0 is none of the categories: without a word it is clinical, save in an autopsy or a recurrence
+        "m": match["mc"] or ("c" if t_prefix.endswith(("c", "p")) else t_prefix),
     }
     entries = tables["stages"].entries
     codings: dict[str, tuple[Coding, ...]] = {}

@@ -31,7 +31,7 @@ _DOSE = re.compile(
     r"\b(?:\d+(?:st|nd|rd|th)|first|second|third|fourth)[- ]line\b|\b(?:bid|tid|qd|qod|prn|for)\b|\bauc ?\d(?:\.\d)?\b"
 )
 # Written small these are words, or stand for other things ("rt" for right): they are treatments in capitals only.
-_IN_CAPITALS = frozenset({"ac", "act", "br", "chop", "ep", "ice", "rt", "tc", "vac", "vip"})
+_IN_CAPITALS = frozenset({"ac", "act", "br", "chop", "ep", "ice", "rt", "vac", "vip"})
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 _JOINTS = re.compile(r"[,;+/&]|->|→|\b(?:plus|followed by|in combination with|combined with|with|then|and)\b")
 _REMARK = re.compile(
@@ -92,10 +92,12 @@ def _bare(text: str, table: Table) -> Hit | None:
 def _parenthesised(outer: str, inner: str, table: Table) -> list[Hit]:
     """What is in parentheses names the drug of a class, the drugs of a regimen, one more part, or how it was given."""
     outside, inside = _find(outer, table), _find(inner, table)
+    if outside and _REMARK.match(inner):  # "bevacizumab (prior erlotinib)": the line before is another treatment
+        return [Hit(hit.entry, "rule") for hit in outside]
     if not outside:
         return inside if inside and not without(_DOSE.sub(" ", outer), _MODIFIERS)[0] else []
     if not inside:
-        told = _REMARK.match(inner) or not without(_DOSE.sub(" ", inner), _MODIFIERS)[0]
+        told = not without(_DOSE.sub(" ", inner), _MODIFIERS)[0]
         return [Hit(hit.entry, "rule") for hit in outside] if told else []
     entries = {hit.entry.slug: hit.entry for hit in outside}
     if entries.keys() <= _CLASSES:

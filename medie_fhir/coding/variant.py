@@ -9,6 +9,7 @@ from typing import Any
 from medie_fhir.coding.cytogenetic import cytogenetic_kind
 from medie_fhir.coding.hgvs import coding_change, protein_change
 from medie_fhir.coding.lookup import coding_key, text_only
+from medie_fhir.coding.notation import histone_change, means_any, readable
 from medie_fhir.coding.tables import Entry, Named, Table, Tables
 from medie_fhir.coding.wording import plain
 from medie_fhir.model import Coding, Concept
@@ -23,6 +24,9 @@ _ABSENT = re.compile(
 _ORIGIN = re.compile(r"\b(germ-?line|hereditary|inherited|somatic)\b")
 _EXON = re.compile(r"\bexons? (\d{1,2})\b")
 _CODON = re.compile(r"\bcodon (\d{1,4})\b")
+_PLACE = re.compile(
+    r"(?<![a-z0-9])(?!t1[0-2])(?:p\.)?[acdefghiklmnpqrstvwy]([1-9]\d{1,3})(?![a-z0-9])"
+)  # "V600": a codon
 _KINDS = (
     ("fusion", re.compile(r"\bfusions?\b|\btranslocations?\b")),
     ("rearrangement", re.compile(r"\brearrange(?:ments?|d)\b")),
@@ -64,9 +68,6 @@ _LEGACY = re.compile(
     r"[acgt]\d{4,5}[acgt])(?![a-z0-9>])"
 )
 _NUCLEOTIDE = re.compile(r"(?<![a-z0-9.])(?:[acgt]\d{4,5}[acgt]|\d{2,5}[acgt]>[acgt])(?![a-z0-9])")
-_HGVS_GAP = re.compile(r"\b(p|c)\s*\.\s*")
-_SPLIT_CHANGE = re.compile(r"\b([acdefghiklmnpqrstvwy]\d{2,4}) ([acdefghiklmnpqrstvwy])\b")
-_STICKY_P = re.compile(r"\bp([acdefghiklmnpqrstvwy]\d{2,4}[acdefghiklmnpqrstvwyx*])(?![a-z0-9])")
 _HYPHENED = re.compile(r"\b([a-z]{2,6})-(\d{1,2}[a-z]?\d?)\b")
 _FUSED = re.compile(r"^\s*(?:::|--|-|/|:)\s*$")
 _NOISE = re.compile(r"[\s()\[\],;:/-]+")
@@ -100,9 +101,8 @@ def _rarer(value: str, table: Table) -> dict[str, Entry]:
 
 
 def _parsed(value: str, table: Table, rarer: Mapping[str, Entry]) -> Concept:
-    text = _STICKY_P.sub(r"p.\1", _SPLIT_CHANGE.sub(r"\1\2", _HGVS_GAP.sub(r"\1.", plain(value))))
     attributes: dict[str, Any] = {}
-    text = _changes(text, attributes)
+    text = _changes(readable(value), attributes)
     genes, text, fused = _genes(_HYPHENED.sub(lambda m: _joined(m, table), text), table, rarer)
     text = _qualities(text, attributes, fused=fused)
     if _NOISE.sub("", text) or not (genes or "hgvs_p" in attributes or "hgvs_c" in attributes):
@@ -111,7 +111,11 @@ def _parsed(value: str, table: Table, rarer: Mapping[str, Entry]) -> Concept:
         return text_only(value)
     if not genes:
         return text_only(value, **attributes)
-    if not _told(value, attributes) and not _named(value, genes[0], rarer):
+    if (legacy := histone_change(genes[0].name, value)) is not None:
+        attributes["legacy"] = legacy
+        attributes.pop("hgvs_p", None)
+    told = _told(value, attributes) or _named(value, genes[0], rarer)
+    if not told or means_any(genes[0].name, value):
         return text_only(value)
     return _concept(genes, attributes)
 
@@ -223,8 +227,8 @@ def _qualities(text: str, attributes: dict[str, Any], *, fused: bool) -> str:
     kinds = [kind for kind, pattern in _KINDS if pattern.search(text)]
     if _several(text, kinds, attributes, fused=fused):
         return f"{text} several"
-    for name, pattern in (("exon", _EXON), ("codon", _CODON)):
-        if (number := pattern.search(text)) is not None:
+    for name, pattern in (("exon", _EXON), ("codon", _CODON), ("codon", _PLACE)):
+        if name not in attributes and (number := pattern.search(text)) is not None:
             attributes[name] = int(number[1])
             text = pattern.sub(" ", text)
     for _, pattern in _KINDS:

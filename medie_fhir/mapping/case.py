@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +11,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from medie_fhir.errors import InvalidMapping
+from medie_fhir.mapping.said import said
 from medie_fhir.mapping.source import Source
+from medie_fhir.mapping.suggest import meant
 from medie_fhir.model import (
     Alignment,
     Assertion,
@@ -82,7 +84,6 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     """
     source = Source(text, name, "a case is a YAML mapping with extraction, and expect or expect_none")
     faults = list(source.faults)
-    faults += [source.fault(path, "a date or time stands in quotes") for path in _no_json(source.data, ())]
     if faults:
         raise InvalidMapping(faults)
     file = _validated(_File, source.data, source, ())
@@ -92,27 +93,19 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     at = ("extraction", "facts")
     for index, fact in enumerate(record.facts):
         if fact.field not in fields:
-            faults.append(source.fault((*at, index, "field"), f"no field of the task: {', '.join(fields)}"))
+            what = f"no field of the task{meant(fact.field, fields)}; allowed: {', '.join(fields)}"
+            faults.append(source.fault((*at, index, "field"), what))
     if faults:
         raise InvalidMapping(faults)
     return Case(file.about, record, () if file.expect_none else file.expect, file.exact)
-
-
-def _no_json(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Where YAML made something of plain text that no JSON has."""
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _no_json(inner, (*path, key))
-    elif value is not None and not isinstance(value, str | bool | int | float):
-        yield path
 
 
 def _validated(model: type[_M], data: Any, source: Source, at: tuple[str | int, ...]) -> _M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise InvalidMapping([source.fault((*at, *e["loc"]), e["msg"]) for e in found]) from None
+        found = error.errors(include_url=False, include_input=False)  # a case may be a patient's record
+        raise InvalidMapping([source.fault((*at, *e["loc"]), said(e, model, shows=False)) for e in found]) from None
 
 
 def _record(extraction: Json, source: Source) -> ExtractionRecord:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from medie_fhir.mapping.fhirpath import Evaluate, compile_expression
-from medie_fhir.mapping.syntax import FUNCTIONS, functions_of, is_fhirpath, variables_of
+from medie_fhir.mapping.regex import fault_of
+from medie_fhir.mapping.suggest import meant
+from medie_fhir.mapping.syntax import FUNCTIONS, WITHHELD, functions_of, is_fhirpath, patterns_of, variables_of
 from medie_fhir.mapping.template import (
     All,
     Array,
@@ -32,15 +33,16 @@ VARIABLES = frozenset(
 """What every template knows. See ``MappingFile`` for their meaning."""
 
 _OF_FHIRPATH = frozenset({"context", "resource", "ucum", "sct", "loinc"})  # FHIRPath R2 §9, FPML
-_ALL = re.compile(r"\{\[\s*([\s\S]+?)\s*\]\}")
-_ONE = re.compile(r"\{\{(\+?)\s*([\s\S]+?)\s*\+?\}\}")
-_IF = re.compile(r"\{%\s*if\s+([\s\S]+?)\s*%\}")
+_ALL = re.compile(r"\{\[([\s\S]+?)\]\}")
+_ONE = re.compile(r"\{\{(\+?)([\s\S]+?)\+?\}\}")
+_IF = re.compile(r"\{%\s*if\s([\s\S]+?)%\}")
 _ELSE = re.compile(r"\{%\s*else\s*%\}")
-_FOR = re.compile(r"\{%\s*for\s+(?:(\w+)\s*,\s*)?(\w+)\s+in\s+([\s\S]+?)\s*%\}")
+_FOR = re.compile(r"\{%\s*for\s+(?:(\w+)\s*,\s*)?(\w+)\s+in\s([\s\S]+?)%\}")
 _MERGE = re.compile(r"\{%\s*merge\s*%\}")
 _ASSIGN = re.compile(r"\{%\s*assign\s*%\}")
 _MARKS = ("{{", "}}", "{[", "]}", "{%", "%}")
 _MOST_LEVELS = 60
+_MOST_CHARACTERS = 1_000
 
 
 @dataclass(slots=True)
@@ -56,18 +58,23 @@ class Compiler:
 
     def expression(self, text: str, place: Place, known: frozenset[str] | None = None) -> Evaluate:
         """An expression, compiled; for a broken one a fault, and a callable that gives nothing."""
-        if not is_fhirpath(text):
-            self.faults.append((place, f"'{text}' is no FHIRPath expression"))
+        if len(text) > _MOST_CHARACTERS:
+            self.faults.append(
+                (place, f"an expression of more than {_MOST_CHARACTERS:,} characters: part it by assign")
+            )
             return _gives_nothing
-        for name in sorted(functions_of(text) - FUNCTIONS):
-            near = get_close_matches(name, FUNCTIONS, 1)
-            meant = f" (did you mean '{near[0]}()'?)" if near else ""
-            self.faults.append((place, f"'{name}()' is no function of FHIRPath{meant}"))
-        known = self.known if known is None else known
-        for name in variables_of(text):
-            if name not in known | _OF_FHIRPATH:
-                self.faults.append((place, f"'%{name}' is no variable; allowed: {', '.join(sorted(known))}"))
-        return compile_expression(text)
+        try:
+            wrong = list(_faults(text, self.known if known is None else known))
+            evaluate = _gives_nothing if wrong else compile_expression(text)
+        except RecursionError:
+            wrong, evaluate = ["an expression that is nested too deeply: part it by assign"], _gives_nothing
+        self.faults += [(place, what) for what in wrong]
+        return evaluate
+
+    def _asked(self, text: str, place: Place, known: frozenset[str]) -> tuple[str, Evaluate]:
+        """What stands between braces: an expression as it is written, and compiled."""
+        text = text.strip()
+        return text, self.expression(text, place, known)
 
     def _node(self, value: Any, place: Place, known: frozenset[str]) -> Node:
         if len(place) > _MOST_LEVELS:
@@ -84,13 +91,13 @@ class Compiler:
             self.faults.append((place, "a brace of {{ … }}, {[ … ]} or {% … %} has no counterpart"))
             return Literal(place, text)
         if whole := _ALL.fullmatch(text):
-            return All(place, whole[1], self.expression(whole[1], place, known))
+            return All(place, *self._asked(whole[1], place, known))
         if _ALL.search(text):
             self.faults.append((place, "{[ … ]} is a list, and can't stand within a text"))
         parts: list[str | One] = []
         end = 0
         for found in _ONE.finditer(text):
-            one = One(place, found[2], self.expression(found[2], place, known), nullable=bool(found[1]))
+            one = One(place, *self._asked(found[2], place, known), nullable=bool(found[1]))
             if found[0] == text:
                 return one
             parts += [text[end : found.start()], one]
@@ -114,11 +121,11 @@ class Compiler:
                 branches.append((key, below))
             elif each := _FOR.fullmatch(key):
                 names = frozenset(n for n in each.group(1, 2) if n)
-                evaluate = self.expression(each[3], inner, known)
-                alone.append(Each(inner, each[3], evaluate, each[2], each[1], self._node(below, inner, known | names)))
+                asked = self._asked(each[3], inner, known)
+                alone.append(Each(inner, *asked, each[2], each[1], self._node(below, inner, known | names)))
             elif one := _ONE.fullmatch(key):
-                evaluate = self.expression(one[2], inner, known)
-                alone.append(Within(inner, one[2], evaluate, self._node(below, inner, known)))
+                asked = self._asked(one[2], inner, known)
+                alone.append(Within(inner, *asked, self._node(below, inner, known)))
             elif _stray(key):
                 self.faults.append((inner, f"'{key}' is no block; allowed: if, else, for, merge, assign, {{{{ … }}}}"))
             else:
@@ -159,7 +166,24 @@ class Compiler:
         inner = (*place, key)
         then = self._node(below, inner, known)
         otherwise = self._node(others[0][1], (*place, others[0][0]), known) if others else None
-        return [Choice(inner, expression, self.expression(expression, inner, known), then, otherwise)]
+        return [Choice(inner, *self._asked(expression, inner, known), then, otherwise)]
+
+
+def _faults(text: str, known: frozenset[str]) -> Iterator[str]:
+    """What is wrong with an expression."""
+    if not is_fhirpath(text):
+        yield f"'{text}' is no FHIRPath expression"
+        return
+    for name in sorted(functions_of(text) - FUNCTIONS):
+        why = WITHHELD.get(name) or f"is no function of FHIRPath{meant(name, FUNCTIONS, '{}()')}"
+        yield f"'{name}()' {why}"
+    for name in sorted(variables_of(text) - known - _OF_FHIRPATH):
+        yield f"'%{name}' is no variable{meant(name, known, '%{}')}; allowed: {', '.join(sorted(known))}"
+    for pattern in patterns_of(text):
+        if pattern is None:
+            yield "a regular expression is written out, as one text: a note's words are no expression"
+        elif wrong := fault_of(compile_expression(pattern)(None, {})[0]):
+            yield f"the regular expression {pattern} {wrong}"
 
 
 def _stray(text: str) -> bool:

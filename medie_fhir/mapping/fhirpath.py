@@ -3,10 +3,12 @@
 What templates mostly ask — a member path, ``exists()``, a comparison with a literal — is computed here, in some
 microseconds; all else, and whatever of these isn't plain, by fhirpathpy, which decides what an expression means. One
 that doesn't come to an end is broken off after a number of steps, and not after a time: everywhere at the same place.
+So is one whose values grow without an end, before they fill the memory.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -18,13 +20,20 @@ from fhirpathpy.parser import parse
 
 from medie_fhir.errors import RenderError
 
-__all__ = ["MAX_STEPS", "Evaluate", "compile_expression"]
+__all__ = ["MAX_MATCHED", "MAX_SIZE", "MAX_STEPS", "Evaluate", "compile_expression"]
 
 Evaluate = Callable[[Any, Mapping[str, Any]], list[Any]]
 """(resource, variables) → the values. Raises RenderError, without any value of the note in it."""
 
 MAX_STEPS = 200_000
 """Function calls that an expression may take: some tenths of a second. The costliest of ours takes a few hundred."""
+
+
+MAX_SIZE = 20_000
+"""Characters of a text, bits of a number, items of a list, that may come up within an expression."""
+
+MAX_MATCHED = 1_000
+"""Characters of a text that a regular expression may be tried on (see ``regex``)."""
 
 
 class _Unsure(Exception):
@@ -47,7 +56,7 @@ def compile_expression(expression: str) -> Evaluate:
     def fast(resource: Any, variables: Mapping[str, Any]) -> list[Any]:
         try:
             return plain(None, variables)
-        except _Unsure:
+        except (_Unsure, RecursionError):
             return slow(resource, variables)
 
     return fast
@@ -56,30 +65,42 @@ def compile_expression(expression: str) -> Evaluate:
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
-class _TooManySteps(BaseException):
+class _BrokenOff(BaseException):
     """Not an Exception: nothing between here and there takes it for a failure of its own."""
+
+
+_GROWING = frozenset({str, list, int})
+_MATCHING = frozenset({re.search.__code__, re.sub.__code__})
 
 
 def _within_steps(work: Callable[[], list[Any]]) -> list[Any]:
     left = MAX_STEPS
 
-    def count(_: FrameType, event: str, __: Any) -> None:
+    def count(frame: FrameType, event: str, value: Any) -> None:
         nonlocal left
         if event == "call":
             left -= 1
             if left < 0:
-                raise _TooManySteps
+                raise _BrokenOff(f"doesn't come to an end within {MAX_STEPS:,} steps")
+            if frame.f_code in _MATCHING and len(frame.f_locals["string"]) > MAX_MATCHED:
+                raise _BrokenOff(f"tries a regular expression on a text of more than {MAX_MATCHED:,} characters")
+        elif event == "return" and type(value) in _GROWING and _size(value) > MAX_SIZE:
+            raise _BrokenOff(f"makes a value of more than {MAX_SIZE:,} characters, items or bits")
 
     before = sys.getprofile()
     sys.setprofile(count)
     try:
         return work()
-    except _TooManySteps:
-        raise RenderError(f"the expression doesn't come to an end within {MAX_STEPS:,} steps") from None
+    except _BrokenOff as broken:
+        raise RenderError(f"the expression {broken}") from None
     except Exception as error:  # noqa: BLE001 - fhirpathpy raises bare Exceptions, with values in them
         raise RenderError(f"the expression fails with {type(error).__name__}") from None
     finally:
         sys.setprofile(before)
+
+
+def _size(value: Any) -> int:
+    return value.bit_length() if isinstance(value, int) else len(value)
 
 
 # --- plain expressions ----------------------------------------------------------------------------------------------

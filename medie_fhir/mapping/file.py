@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -13,6 +13,7 @@ from medie_fhir.model import Frozen, Json
 
 __all__ = ["MappingFile", "Template"]
 
+T = TypeVar("T")
 
 _RESOURCE: Json = {
     "properties": {
@@ -37,17 +38,26 @@ class Template(Frozen):
         json_schema_extra=_RESOURCE,
     )
     _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
+    _kept: tuple[int, Any] | None = PrivateAttr(default=None)
 
     @field_validator("resource")
     @classmethod
     def _has_a_type(cls, resource: Json) -> Json:
-        if not str(resource.get("resourceType", "")).isalpha():  # what refers to it must know it beforehand
+        kind = resource.get("resourceType")
+        if not (isinstance(kind, str) and kind.isalpha()):  # what refers to it must know it beforehand
             raise ValueError("no resourceType: write it out, and not within {% if %}")
         return resource
 
     def where(self, *place: str | int) -> str:
         """File, line and path of a part of the template, for messages; the path alone where it is of no file."""
         return self._where(place) if self._where else ".".join(map(str, place))
+
+    def once(self, make: Callable[[Template], T]) -> T:
+        """What ``make`` gives of this template, made once; a copy with other content has its own."""
+        if self._kept is None or self._kept[0] != id(self):  # a copy takes over what was kept, and lives elsewhere
+            self._kept = (id(self), make(self))
+        made: T = self._kept[1]
+        return made
 
     def stands(self, where: Callable[[tuple[str | int, ...]], str]) -> None:
         """Tell it what file and lines it was read from."""
@@ -65,7 +75,7 @@ class MappingFile(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="The mapping's name.")
     version: str = Field(
-        pattern=r"^\d+\.\d+\.\d+$", description="Its version; with its digest it is in every Provenance."
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", description="Its version; with its digest it is in every Provenance."
     )
     task: str = Field(description="The task whose fields it maps.")
     fhir_version: Literal["4.0.1"] = Field(default="4.0.1", description="The FHIR version of what it makes.")

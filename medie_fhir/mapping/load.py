@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from medie_fhir.errors import InvalidMapping, RenderError
 from medie_fhir.mapping.compile import Compiler
-from medie_fhir.mapping.file import MappingFile, Template
-from medie_fhir.mapping.policy import FieldPolicy
+from medie_fhir.mapping.file import MappingFile
 from medie_fhir.mapping.render import render
+from medie_fhir.mapping.said import said
 from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.source import Source
+from medie_fhir.mapping.suggest import meant
 
 __all__ = ["Mapping", "load_mapping"]
 
-_KEYS: dict[str, type[BaseModel]] = {"templates": Template, "policy": FieldPolicy}
-_MOST_SHOWN = 80
+_SOURCE = {"reference": "DocumentReference/sample"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +38,24 @@ class Mapping:
         return f"{self.file.name}@{self.file.version}#{self.digest[:16]}"
 
 
-def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
-    """The mapping in a YAML ``text``; ``name`` is its file's name for messages, ``fields`` those of its task.
+def load_mapping(text: str, name: str, fields: Iterable[str], *, task: str | None = None) -> Mapping:
+    """The mapping in a YAML ``text``; ``name`` is its file's name for messages, ``fields`` those of its ``task``.
 
-    Checks the file's shape, that every expression compiles, and that samples of every field render to valid R4.
-    Raises InvalidMapping with all faults.
+    Checks the file's shape, that every expression compiles, and that samples of every field render to valid R4. Each is
+    asked of all that can be read, so that a fault of one kind hides none of another. Raises InvalidMapping with all.
     """
     source = Source(text, name)
-    faults = list(source.faults)
-    try:
-        file = MappingFile.model_validate(source.data)
-    except ValidationError as error:
-        faults += [source.fault(tuple(e["loc"]), _said(e)) for e in error.errors(include_url=False)]
-        raise InvalidMapping(faults) from None
-    for index, template in enumerate(file.templates):
-        template.stands(partial(_of_template, source, index))
-    faults += _names_twice(file, source)
-    faults += _unknown_fields(file, source, frozenset(fields))
-    faults += _broken_expressions(file, source)
-    if not faults:
-        faults += _broken_templates(file)
-    if faults:
-        raise InvalidMapping(faults)
+    found = _Faults(source)
+    file = _file(source, found)
+    _names_twice(source.data, found)
+    known = frozenset(fields)
+    if _is_of_task(source.data, task, known, found):
+        _unknown_fields(source.data, known, found)
+    _broken_expressions(source.data, found)
+    if file is not None:
+        found.told += _broken_templates(file, found.of_templates)
+    if found.told or file is None:
+        raise InvalidMapping(found.told)
     # What becomes of a person's edits, and where the tables lie, changes nothing that is made of a note: the label, and
     # with it the Provenances' ids, stays the same.
     content = file.model_dump(mode="json", exclude={"reviewed", "terminology"})
@@ -68,76 +63,110 @@ def load_mapping(text: str, name: str, fields: Iterable[str]) -> Mapping:
     return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest())
 
 
+class _Faults:
+    """What is wrong, each fault with its place; and which templates have one."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.told = list(source.faults)
+        self.of_templates: set[str | int] = set()
+
+    def add(self, path: tuple[str | int, ...], what: str) -> None:
+        if path[:1] == ("templates",):
+            self.of_templates.update(path[1:2])
+        if not any(told.startswith(f"{self._source.place(path)}: ") for told in self._source.faults):
+            self.told.append(self._source.fault(path, what))
+
+
+def _file(source: Source, found: _Faults) -> MappingFile | None:
+    try:  # as JSON, strictly: a text is no number and no truth value, here as in an editor by the JSON Schema
+        file = MappingFile.model_validate_json(json.dumps(source.data), strict=True)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        for e in wrong:
+            within = any(other is not e and other["loc"][: len(e["loc"])] == e["loc"] for other in wrong)
+            if not (within and e["type"] == "too_short"):  # what is wrong in a list's item is told by the item
+                found.add(tuple(e["loc"]), said(e, MappingFile))
+        return None
+    for index, template in enumerate(file.templates):
+        template.stands(partial(_of_template, source, index))
+    return file
+
+
 def _of_template(source: Source, index: int, place: tuple[str | int, ...]) -> str:
     return source.place(("templates", index, *place))
 
 
-def _said(error: ErrorDetails) -> str:
-    """What is wrong with the file's shape, what was found, and what is allowed."""
-    if error["type"] == "extra_forbidden":
-        *around, key = error["loc"]
-        allowed = _KEYS.get(str(around[0]) if around else "", MappingFile).model_fields
-        near = difflib.get_close_matches(str(key), allowed, 1)
-        meant = f" (did you mean '{near[0]}'?)" if near else ""
-        return f"no such key{meant}; allowed: {', '.join(allowed)}"
-    found = error["input"]
-    shown = (
-        f"; found {found!r}" if isinstance(found, str | int | float | None) and len(repr(found)) <= _MOST_SHOWN else ""
+def _templates(data: Any) -> list[tuple[int, dict[str, Any]]]:
+    """Those of a file's templates that are mappings, whatever else is wrong with it."""
+    listed = data.get("templates")
+    return [(n, t) for n, t in enumerate(listed) if isinstance(t, dict)] if isinstance(listed, list) else []
+
+
+def _is_of_task(data: Any, task: str | None, fields: frozenset[str], found: _Faults) -> bool:
+    """Whether the fields are to be judged: not where the mapping is made for another task, and no field is of this."""
+    named = data.get("task")
+    if task is None or not isinstance(named, str) or named == task:
+        return True
+    is_misnamed = any(str(template.get("field")) in fields for _, template in _templates(data))
+    near = meant(named, [task]) if is_misnamed else ""
+    found.add(
+        ("task",),
+        f"'{named}' is not the task that the settings name{near}: write '{task}' here, or set `task` (MEDIE_TASK) to a"
+        " task of this name",
     )
-    return "missing" if error["type"] == "missing" else f"{error['msg']}{shown}"
+    return is_misnamed
 
 
-def _names_twice(file: MappingFile, source: Source) -> list[str]:
-    names = [template.name for template in file.templates]
-    return [
-        source.fault(("templates", n, "name"), f"'{name}' is the name of another template, too")
-        for n, name in enumerate(names)
-        if name in names[:n]
-    ]
+def _names_twice(data: Any, found: _Faults) -> None:
+    seen: set[str] = set()
+    for index, template in _templates(data):
+        name = template.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                found.add(("templates", index, "name"), f"'{name}' is the name of another template, too")
+            seen.add(name)
 
 
-def _unknown_fields(file: MappingFile, source: Source, fields: frozenset[str]) -> list[str]:
-    allowed = f"is no field of the task; allowed: {', '.join(sorted(fields))}"
-    found = [source.fault(("policy", f), f"'{f}' {allowed}") for f in file.policy if f not in fields]
-    for index, template in enumerate(file.templates):
-        if template.field not in fields:
-            found.append(source.fault(("templates", index, "field"), f"'{template.field}' {allowed}"))
-        elif template.field not in file.policy:
-            found.append(source.fault(("templates", index, "field"), f"'{template.field}' has no policy"))
-    if file.primary_field is not None and file.primary_field not in fields:
-        found.append(source.fault(("primary_field",), f"'{file.primary_field}' {allowed}"))
-    return found
+def _unknown_fields(data: Any, fields: frozenset[str], found: _Faults) -> None:
+    policy = data.get("policy")
+    named: dict[tuple[str | int, ...], Any] = {("policy", f): f for f in (policy if isinstance(policy, dict) else ())}
+    named |= {("templates", n, "field"): t.get("field") for n, t in _templates(data)}
+    named[("primary_field",)] = data.get("primary_field")
+    for path, name in named.items():
+        if not isinstance(name, str):
+            continue
+        if name not in fields:
+            found.add(
+                path, f"'{name}' is no field of the task{meant(name, fields)}; allowed: {', '.join(sorted(fields))}"
+            )
+        elif path[0] == "templates" and isinstance(policy, dict) and name not in policy:
+            found.add(path, f"'{name}' has no policy")
 
 
-def _broken_expressions(file: MappingFile, source: Source) -> list[str]:
+def _broken_expressions(data: Any, found: _Faults) -> None:
     compiler = Compiler()
-    for index, template in enumerate(file.templates):
-        compiler.template(template.resource, ("templates", index, "resource"))
-        if template.when is not None:
-            compiler.expression(template.when, ("templates", index, "when"))
-    return [source.fault(place, what) for place, what in compiler.faults]
+    for index, template in _templates(data):
+        if isinstance(template.get("resource"), dict):
+            compiler.template(template["resource"], ("templates", index, "resource"))
+        if isinstance(template.get("when"), str):
+            compiler.expression(template["when"], ("templates", index, "when"))
+    for place, what in compiler.faults:
+        found.add(place, what)
 
 
-def _broken_templates(file: MappingFile) -> list[str]:
-    """Every template, rendered for samples of its field, with and without codes, date and confidence."""
+def _broken_templates(file: MappingFile, but: set[str | int]) -> list[str]:
+    """Every template but those, rendered for samples of its field, with and without codes, date and confidence."""
     found: dict[str, None] = {}
-    for template in file.templates:
+    for index, template in enumerate(file.templates):
+        if index in but:
+            continue
         only_this = file.model_copy(update={"templates": (template,)})
         for dated in (True, False):
             record = sample_record(dated=dated)
             for fact in sample_facts(template.field):
                 try:
-                    render(
-                        record,
-                        [fact],
-                        only_this,
-                        source=SAMPLE_SOURCE,
-                        recorded=record.produced.at,
-                        system="urn:sample",
-                    )
+                    render(record, [fact], only_this, source=_SOURCE, recorded=record.produced.at, system="urn:sample")
                 except RenderError as error:
                     found[str(error)] = None
     return list(found)
-
-
-SAMPLE_SOURCE = {"reference": "DocumentReference/sample"}

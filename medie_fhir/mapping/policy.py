@@ -18,10 +18,10 @@ class FieldPolicy(Frozen):
     """What a fact of one field must be to be written."""
 
     assertions: tuple[Assertion, ...] = Field(
-        default=(Assertion.PRESENT,), description="What the note must say of the value."
+        default=(Assertion.PRESENT,), min_length=1, description="What the note must say of the value."
     )
     experiencers: tuple[Experiencer, ...] = Field(
-        default=(Experiencer.PATIENT,), description="Of whom the note must say it."
+        default=(Experiencer.PATIENT,), min_length=1, description="Of whom the note must say it."
     )
     minimal_alignment: Alignment = Field(
         default=Alignment.FUZZY, description="How well the value must be found in the note, from exact to none."

@@ -118,14 +118,19 @@ def _of_the_note(record: ExtractionRecord, source: Json, recorded: str) -> Json:
 
 
 def _primaries(written: Sequence[CodedFact], mapping: MappingFile, note: Json) -> dict[str, int | None]:
-    """The references of the resources that the note's primary diagnoses become, each with its group."""
-    return {
-        f"{template.resource['resourceType']}/{fact.id}": fact.fact.group
-        for template in mapping.templates
-        for fact in written
-        if template.field == fact.fact.field == mapping.primary_field
-        and _applies(template, note | _of_the_fact(fact), fact)
-    }
+    """The references of the resources that the note's primary diagnoses become, each with its group.
+
+    Of several that templates make of one fact, it is the first: the one that has the fact's own id.
+    """
+    templates = [template for template in mapping.templates if template.field == mapping.primary_field]
+    found: dict[str, int | None] = {}
+    for fact in written:
+        if fact.fact.field == mapping.primary_field:
+            variables = note | _of_the_fact(fact)
+            first = next((t for t in templates if _applies(t, variables, fact)), None)
+            if first is not None:
+                found[f"{first.resource['resourceType']}/{fact.id}"] = fact.fact.group
+    return found
 
 
 def _primary(fact: Fact, primaries: dict[str, int | None], mapping: MappingFile) -> str | None:
@@ -159,16 +164,32 @@ def _of_the_fact(fact: CodedFact) -> Json:
 def _one(template: Template, variables: Json, fact: CodedFact, *, traced: bool) -> Json | None:
     if not _applies(template, variables, fact):
         return None
-    resource = _made(_Compiled.of(template).resource, variables, template, fact, traced=traced)
+    resource = _made(template.once(_compiled).resource, variables, template, fact, traced=traced)
     if traced:
         resource = to_leaves(resource)
-    if not isinstance(resource, dict) or not isinstance(untraced(resource.get("resourceType")), str):
-        raise _failure(template, fact, ("resource",), "makes no resource with a resourceType")
+    if not isinstance(resource, dict) or untraced(resource.get("resourceType")) != template.resource["resourceType"]:
+        raise _failure(template, fact, ("resource",), "makes no resource of the type that it names")
+    _fits_the_engines_part(resource, template, fact)
     return resource
 
 
+def _fits_the_engines_part(resource: Json, template: Template, fact: CodedFact) -> None:
+    """Raise RenderError where the engine's elements (see ``envelope``) can't be added to the template's."""
+    places: tuple[tuple[Json, Place, type], ...] = (
+        (resource, ("meta",), dict),
+        (resource, ("extension",), list),
+        (resource, ("identifier",), list),
+    )
+    if isinstance(resource.get("meta"), dict):
+        places += ((resource["meta"], ("meta", "security"), list),)
+    for around, path, kind in places:
+        if path[-1] in around and not isinstance(around[path[-1]], kind):
+            due = "a list" if kind is list else "an object"
+            raise _failure(template, fact, ("resource", *path), f"{path[-1]} must be {due}")
+
+
 def _applies(template: Template, variables: Json, fact: CodedFact) -> bool:
-    when = _Compiled.of(template).when
+    when = template.once(_compiled).when
     if when is None:
         return True
     holds = _made(when, variables, template, fact)
@@ -190,27 +211,16 @@ def _failure(template: Template, fact: CodedFact, place: Place, what: str) -> Re
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A template's nodes, kept beside the template itself: no other at its address is taken for it."""
+    """A template's nodes."""
 
-    template: Template
     resource: Node
     when: Node | None
 
-    @classmethod
-    def of(cls, template: Template) -> _Compiled:
-        kept = _COMPILED.get(id(template))
-        if kept is None or kept.template is not template:
-            compiler = Compiler()
-            when = None if template.when is None else compiler.template(f"{{{{ {template.when} }}}}", ("when",))
-            kept = cls(template, compiler.template(template.resource, ("resource",)), when)
-            while len(_COMPILED) >= _MOST_COMPILED:
-                _COMPILED.pop(next(iter(_COMPILED)))
-            _COMPILED[id(template)] = kept
-        return kept
 
-
-_COMPILED: dict[int, _Compiled] = {}
-_MOST_COMPILED = 256
+def _compiled(template: Template) -> _Compiled:
+    compiler = Compiler()
+    when = None if template.when is None else compiler.template(f"{{{{ {template.when} }}}}", ("when",))
+    return _Compiled(compiler.template(template.resource, ("resource",)), when)
 
 
 _VALIDITY = Validity()

@@ -7,6 +7,7 @@ times as fast. Stricter than FPML in one point: ``{{ … }}`` stands for one val
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,14 +95,14 @@ class Unrenderable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(ABC):
     """A part of a template."""
 
     place: Place
 
+    @abstractmethod
     def make(self, scope: Scope) -> Any:
         """Its value, or NOTHING. Raises Unrenderable."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,9 @@ class Asking(Node):
         return [made for made in map(_as_json, values) if made is not NOTHING]
 
 
+_MOST_DIGITS = 18  # beyond, a whole number stays what it is written as, 1E+9999
+
+
 def _as_json(value: Any) -> Any:
     if isinstance(value, dict):
         made = {key: below for key, item in value.items() if (below := _as_json(item)) is not NOTHING}
@@ -127,7 +131,8 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, list):
         return [below for item in value if (below := _as_json(item)) is not NOTHING] or NOTHING
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = value.is_finite() and value.adjusted() < _MOST_DIGITS and value == value.to_integral_value()
+        return int(value) if whole else float(value)
     if value is None or isinstance(value, str | int | float):
         return value
     return str(value)  # a date or time of FHIRPath

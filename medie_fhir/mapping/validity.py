@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from difflib import get_close_matches
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import BaseModel, ValidationError
 
 from medie_fhir.mapping.shape import faults
+from medie_fhir.mapping.suggest import meant
 from medie_fhir.model import Json
 
 __all__ = ["MOST_SHAPES", "Validity", "shape_of"]
@@ -104,10 +105,28 @@ def _judged(resource: Json) -> tuple[str, ...]:
     if model is None:
         return ("the resourceType is none of FHIR R4's",)
     try:
-        model.model_validate(resource)
+        read = model.model_validate(resource).model_dump(mode="json")
     except ValidationError as error:
         return tuple(_said(e["loc"], e["type"], model) for e in error.errors(include_input=False))
-    return tuple(faults(resource))  # they take every element to be of its type
+    return tuple(_misread(resource, read, ())) or tuple(faults(resource))  # those take every element to be of its type
+
+
+def _misread(value: Any, read: Any, path: tuple[int | str, ...]) -> Iterator[str]:
+    """What fhir.resources is lenient with and FHIR's JSON is not: what is empty, a number or truth value as text."""
+    if value in (None, "", [], {}):
+        yield f"{'.'.join(map(str, path))}: is empty: give it a value, or leave it out"
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _misread(below, read.get(key) if isinstance(read, dict) else None, (*path, key))
+    elif isinstance(value, list):
+        for n, below in enumerate(value):
+            yield from _misread(below, read[n] if isinstance(read, list) and n < len(read) else None, (*path, n))
+    elif read is not None and _kind(value) is not _kind(read):
+        yield f"{'.'.join(map(str, path))}: {_KINDS['value_error']}"
+
+
+def _kind(leaf: Any) -> type:
+    return float if isinstance(leaf, int | float) and not isinstance(leaf, bool) else type(leaf)
 
 
 def _said(at: tuple[int | str, ...], kind: str, model: type[BaseModel]) -> str:
@@ -115,8 +134,7 @@ def _said(at: tuple[int | str, ...], kind: str, model: type[BaseModel]) -> str:
     what = _KINDS.get(kind, f"not as FHIR R4 has it ({kind})")
     if kind == "extra_forbidden" and len(at) == 1:
         names = [field.alias or name for name, field in model.model_fields.items()]
-        near = get_close_matches(str(at[0]), names, 1)
-        what += f" (did you mean '{near[0]}'?)" if near else ""
+        what += meant(str(at[0]), names)
     return f"{'.'.join(map(str, at))}: {what}"
 
 

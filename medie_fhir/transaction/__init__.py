@@ -13,7 +13,7 @@ from medie_fhir.transaction.change import Change, ChangeKind, changes, changes_n
 from medie_fhir.transaction.identity import BASE, FACTS, device_id, document_id, patient_id
 from medie_fhir.transaction.known import identifier_token, named_by, token
 from medie_fhir.transaction.meaning import identify
-from medie_fhir.transaction.provenance import device, mappings_of
+from medie_fhir.transaction.provenance import MadeBy, device, mappings_of
 from medie_fhir.transaction.review import tasks, without
 from medie_fhir.transaction.source_document import DocumentMode, SourceDocuments, keyless
 from medie_fhir.transaction.stamp import SYSTEM as STAMPS
@@ -29,6 +29,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "DocumentMode",
+    "MadeBy",
     "Reviewed",
     "SourceDocuments",
     "Standing",

@@ -10,7 +10,7 @@ from medie_fhir.model import ExtractionRecord, Json, Outcome
 from medie_fhir.transaction.document_copy import document_copy
 from medie_fhir.transaction.identity import device_id, provenance_id
 from medie_fhir.transaction.judged import judged
-from medie_fhir.transaction.provenance import Act, extraction_provenance, retraction_provenance
+from medie_fhir.transaction.provenance import Act, MadeBy, extraction_provenance, retraction_provenance
 from medie_fhir.transaction.review import review_tasks
 from medie_fhir.transaction.source_document import SourceDocuments
 from medie_fhir.transaction.stamp import relative, stamped
@@ -32,13 +32,13 @@ class Work:
     recorded: str
 
     @classmethod
-    def of(cls, record: ExtractionRecord, mapping: str, standing: Standing) -> Work:
-        """The record's work by this mapping (name, version, digest); its time is that of its first doing."""
+    def of(cls, record: ExtractionRecord, by: MadeBy, standing: Standing) -> Work:
+        """The record's work by this mapping and these tables; its time is that of its first doing."""
         produced, content = record.produced, record.text.sha256 if record.text else None
-        made_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
-        by = (produced.task_digest, made_by, mapping)
-        made = provenance_id(record.document, content, "extract", *by)
-        undone = provenance_id(record.document, content, "retract", *by)
+        read_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
+        means = (produced.task_digest, read_by, *by)
+        made = provenance_id(record.document, content, "extract", *means)
+        undone = provenance_id(record.document, content, "retract", *means)
         first = standing.recorded(made) or standing.recorded(undone) or produced.at
         return cls(made, undone, first)
 
@@ -49,7 +49,7 @@ def assemble(
     standing: Standing,
     work: Work,
     *,
-    mapping: str,
+    by: MadeBy,
     documents: SourceDocuments,
     reviewed: Reviewed = "keep",
 ) -> Json | None:
@@ -78,7 +78,7 @@ def assemble(
         entries += review_tasks(record, resources, standing, theirs, work.recorded)
     if record.outcome is not Outcome.RETRACTED:
         act = Act(work.extraction, work.recorded, document, _targets(written, work.extraction, standing), tag)
-        entries.append(extraction_provenance(record, act, mapping))
+        entries.append(extraction_provenance(record, act, by))
     if gone or record.outcome is Outcome.RETRACTED:
         act = Act(work.retraction, work.recorded, document, _targets(gone, work.retraction, standing), tag)
         why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"

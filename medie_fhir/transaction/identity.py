@@ -53,7 +53,7 @@ def provenance_id(document: DocumentInfo, content: str | None, *work: str | None
     """The id of the Provenance of one piece of work on one version of a document.
 
     ``content`` is the text's digest and tells versions apart where the sender numbers none; ``work`` is what was done
-    and by which task, Device and mapping.
+    and by which task, Device, mapping and tables.
     """
     version = document.version
     return _id(

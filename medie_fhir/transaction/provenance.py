@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from medie_fhir.model import AIAST, ExtractionRecord, Json, Produced
 from medie_fhir.transaction.identity import BASE, device_id
 from medie_fhir.transaction.standing import VERSION_SYSTEM
 
-__all__ = ["Act", "device", "extraction_provenance", "mappings_of", "retraction_provenance"]
+__all__ = ["Act", "MadeBy", "device", "extraction_provenance", "mappings_of", "retraction_provenance"]
 
 _AI_KINDS = "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS"
 _AI_KIND = "http://hl7.org/fhir/uv/aitransparency/StructureDefinition/aitransparency.AIKind"
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-_MAPPING = "mapping"
+_MAPPING, _TERMINOLOGY = "mapping", "terminology"
 _LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 
 
@@ -45,6 +46,16 @@ def device(produced: Produced) -> Json:
     }
 
 
+class MadeBy(NamedTuple):
+    """What made resources of the facts: the mapping (name, version, digest), and the digest of all coding tables.
+
+    A site's own rows count among these, and they change codes while the mapping stays the same.
+    """
+
+    mapping: str
+    terminology: str
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """What a Provenance records: its id, when it was first done, the Reference to the document, what it touched.
@@ -59,10 +70,11 @@ class Act:
     tag: Json | None = None
 
 
-def extraction_provenance(record: ExtractionRecord, act: Act, mapping: str) -> Json:
-    """The Provenance of what a model read in one version of a document; ``mapping`` is its name, version and digest."""
+def extraction_provenance(record: ExtractionRecord, act: Act, by: MadeBy) -> Json:
+    """The Provenance of what a model read in one version of a document, and of what that was made into ``by``."""
     produced = record.produced
-    derived = [("task", f"{produced.task}@{produced.task_digest}"), (_MAPPING, mapping)]
+    task = f"{produced.task}@{produced.task_digest}"
+    derived = [("task", task), (_MAPPING, by.mapping), (_TERMINOLOGY, by.terminology)]
     made_by = device_id(produced.model, produced.adapter, produced.adapter_digest, produced.server)
     return {
         **_provenance(act),

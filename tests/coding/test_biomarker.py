@@ -89,3 +89,43 @@ def test_two_markers_two_results_and_unknown_words_get_no_code(tables: Tables, v
 )
 def test_a_result_that_the_parentheses_take_back_gets_no_code(tables: Tables, value: str) -> None:
     assert code_biomarker(value, tables).codings == {}
+
+
+def test_the_score_of_a_stain_is_the_result_of_her2_alone(tables: Tables) -> None:
+    values = {
+        value: [c.code for c in code_biomarker(value, tables).codings["value"]]
+        for value in ("HER2 1+", "HER2 2+", "ER 1+", "PR 2+", "ER 3+")
+    }
+    assert values == {
+        "HER2 1+": ["260385009", "441614007"],  # negative
+        "HER2 2+": ["280414007", "441517005"],  # equivocal
+        "ER 1+": ["441614007"],  # a weak stain is no negative
+        "PR 2+": ["441517005"],
+        "ER 3+": ["441521003"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "unit"),
+    [
+        ("PSA 4.5 µg/L", "2857-1", "ug/L"),
+        ("PSA 4.5 \N{GREEK SMALL LETTER MU}g/L", "2857-1", "ug/L"),
+        ("CA-125 35 kU/L", "10334-1", "kU/L"),
+        ("CA 19-9 37 IU/mL", "24108-3", "[IU]/mL"),
+        ("LDH 450 IU/L", "2532-0", "[IU]/L"),
+    ],
+)
+def test_a_unit_of_the_same_property_keeps_the_code(tables: Tables, value: str, code: str, unit: str) -> None:
+    concept = code_biomarker(value, tables)
+    assert [c.code for c in concept.codings["code"]] == [code]
+    assert concept.attributes["quantity"]["code"] == unit
+
+
+def test_hcg_is_not_said_to_be_its_beta_subunit(tables: Tables) -> None:
+    assert code_biomarker("hCG 25 IU/L", tables).main is None
+    assert code_biomarker("beta-hCG 25 IU/L", tables).main is not None
+
+
+def test_cps_is_no_tumour_proportion_score(tables: Tables) -> None:
+    assert code_biomarker("PD-L1 CPS 10", tables).main is None
+    assert code_biomarker("PD-L1 (CPS 20)", tables).main is None

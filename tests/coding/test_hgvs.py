@@ -94,3 +94,8 @@ def test_what_is_no_coding_change_is_none(written: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     assert (protein_change(text) or "p.").startswith("p.")
     assert (coding_change(text) or "c.").startswith("c.")
+
+
+@pytest.mark.parametrize("written", ["c.185delAG", "c.68_69delAGT", "c.68_69delA", "c.5266dupCC"])
+def test_a_deletion_of_other_than_its_bases_is_refused(written: str) -> None:
+    assert coding_change(written) is None

@@ -21,10 +21,10 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("number", ["1", "2", "3"])
-def test_of_200_judged_codings_of_a_round_at_most_one_in_a_hundred_is_wrong(number: str) -> None:
+@pytest.mark.parametrize(("number", "drawn"), [("1", 200), ("2", 200), ("3", 200), ("4", 250)])
+def test_of_the_judged_codings_of_a_round_at_most_one_in_a_hundred_is_wrong(number: str, drawn: int) -> None:
     verdicts = [row["verdict"] for row in rows() if row["round"] == number]
-    assert len(verdicts) == 200
+    assert len(verdicts) == drawn
     assert set(verdicts) <= {"right", "wrong"}
     assert verdicts.count("wrong") <= 2
 

@@ -199,6 +199,50 @@ def test_a_sites_table_whose_name_is_misspelt_is_refused_and_not_passed_over(sit
         load_tables(SHIPPED, site, fields=ONCOLOGY)
 
 
+def refused_at(site: Path, *lines: str) -> list[str]:
+    with pytest.raises(InvalidTerminology) as caught:
+        own(site, *lines)
+    return [line.removeprefix(f"{site}/cancers.csv:") for line in str(caught.value).splitlines()]
+
+
+def test_what_a_spreadsheet_does_to_a_sites_code_is_refused_all_at_once(site: Path) -> None:
+    assert refused_at(
+        site,
+        f"lung-adenocarcinoma,code,{SNOMED},2.54626E+08,a,,us",
+        f'lung-cancer,code,{SNOMED},"3,63358E+08",a,,us',
+        f"breast-cancer,code,{SNOMED},254837000,a,,us",
+        "melanoma,code,http://loinc.org,29593,a,,us",
+        f"melanoma,body_site,{SNOMED}, 39937001,a,,us",
+        "Lymphoma,text,,,,lymph ca,us",
+    ) == [
+        "2: code 2.54626E+08 is a number that a spreadsheet has rounded: write the column as text",
+        "3: code 3,63358E+08 is a number that a spreadsheet has rounded: write the column as text",
+        "4: code 254837000 is no SCTID: its check digit is wrong",
+        "5: code 29593 is no LOINC code: a number, a hyphen and a digit",
+        "6: code has a space before or after it",
+        "7: concept is written small",
+    ]
+
+
+def test_a_sites_misspelt_concept_is_refused_and_takes_no_wording(site: Path) -> None:
+    nameless = "is a new concept without a text row that has its display"
+    assert refused_at(site, "lung-adenocarcnoma,text,,,,ca pulm,us", f"odd-one,code,{SNOMED},254626006,,,us") == [
+        f"2: lung-adenocarcnoma {nameless}: did you mean lung-adenocarcinoma?",
+        f"3: odd-one {nameless}",
+    ]
+
+
+def test_a_sites_new_concept_may_be_reached_by_the_wordings_of_its_code(site: Path) -> None:
+    assert own(site, f"odd-one,code,{SNOMED},254626006,Odd,odd tumour,us")["cancers"].find("odd tumor") is not None
+
+
+@pytest.mark.parametrize("name", ["cancers.CSV", "cancers.xlsx", "cancers.tsv"])
+def test_a_sites_table_of_another_form_is_refused_and_not_passed_over(site: Path, name: str) -> None:
+    (site / name).write_text("")
+    with pytest.raises(InvalidTerminology, match=r"not read: only \*\.csv is"):
+        own(site, "lung-adenocarcinoma,text,,,,ca pulm,us")
+
+
 def test_a_sites_rows_change_the_digest(site: Path) -> None:
     assert own(site, "a,text,,,odd,,us").digest != load_tables(SHIPPED).digest
 

@@ -1,4 +1,8 @@
-"""What looks like a term and is none, or is another one: no code, or the right one."""
+"""What looks like a term and is none, or is another one: no code, or the right one.
+
+A symbol that HGNC approves today is that gene's, though it was another's once; one that was approved is the gene's that
+had it, though it is another's alias (``MLL2``: KMT2D had it, of KMT2B it is an alias).
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,12 @@ gene_mutation: CD34
 gene_mutation: EGFR inhibitor
 gene_mutation: AKT
 gene_mutation: PDGFR
+gene_mutation: AP-1
+gene_mutation: p120 mutation
+gene_mutation: KRAS G12X
+gene_mutation: BRAF p.V600X
+gene_mutation: EGFR G719X mutation
+gene_mutation: met T12
 cancer_type: all
 cancer_type: ALL
 cancer_type: CA
@@ -77,6 +87,15 @@ biomarker: free PSA 10%
 biomarker: NK cells positive
 biomarker: HER2 pending
 biomarker: MSI-H not detected
+biomarker: ER 110%
+biomarker: Ki-67 130 %
+biomarker: Ki-67 2,5%
+biomarker: Ki-67 -5%
+biomarker: Ki-67 20-30%
+biomarker: PD-L1 50% (CPS)
+biomarker: PD-L1 80% TPS, CPS 90
+biomarker: CA-125 12.000 U/mL
+biomarker: HR 80 bpm
 stage: stage IV pressure ulcer
 stage: grade 3 neuropathy
 stage: CKD stage 3
@@ -105,6 +124,11 @@ treatment: cisplatin (allergy)
 treatment: kidney transplant
 treatment: hormone replacement therapy
 treatment: plastic surgery
+treatment: TC
+treatment: AI
+treatment: PCI
+treatment: CAP
+treatment: IV
 metastasis_site: cervical
 metastasis_site: lobe
 metastasis_site: N1
@@ -113,6 +137,12 @@ metastasis_site: liver or spleen
 metastasis_site: liver (ruled out)
 metastasis_site: pleural effusion
 metastasis_site: node-negative
+metastasis_site: possible liver
+metastasis_site: liver, possible
+metastasis_site: brain (leptomeningeal)
+metastasis_site: thorax
+metastasis_site: carcinomatosis
+metastasis_site: cranial
 response: stable vital signs
 response: progressive weakness
 response: immune response
@@ -120,6 +150,9 @@ response: no response
 response: progression or pseudoprogression
 response: progression-free survival
 response: remission of depression
+response: disease control
+response: PR positive
+response: possible progression
 """
 ANOTHER = """
 gene_mutation: Her 2 amplification = HGNC:3430
@@ -137,6 +170,14 @@ metastasis_site: cervical lymphadenopathy = 94397007
 metastasis_site: level 2 cervical lymph nodes = 94397007
 metastasis_site: axillary region = 128462008
 response: PR = 268910001
+gene_mutation: CAP1 mutation = HGNC:20040
+gene_mutation: MLL2 = HGNC:7133
+gene_mutation: BACH1 mutation = HGNC:935
+gene_mutation: OPA1 mutation = HGNC:8140
+gene_mutation: EZH1 mutation = HGNC:3526
+gene_mutation: c-MET amplification = HGNC:7029
+gene_mutation: K-ras mutation G12D = HGNC:6407
+cancer_type: lung cancer, left = 363358000
 """
 
 

@@ -33,7 +33,7 @@ for one in (entry for table in TABLES.tables.values() for entry in table.entries
             HOLDING[coding.system, coding.code].append(one)
 VERTEBRAE = {f"{level}{n}" for level, most in (("c", 7), ("t", 12), ("l", 5)) for n in range(1, most + 1)}
 # What a grammar reads without a wording of a table: a score or sign as a result, a named vertebra as the spine.
-GRAMMAR = {"positive", "negative", "score-1", "score-2", "score-3"}
+GRAMMAR = {"positive", "negative", "score-1", "score-2", "score-3", "intensity-1", "intensity-2", "intensity-3"}
 # Results whose name tells the marker too: MSI-H, "loss of MLH1/PMS2".
 IMPLIED = {"msi": ("msi-high", "msi-stable", "msi-low"), "mmr": ("mmr-deficient", "mmr-proficient")}
 

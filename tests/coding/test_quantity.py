@@ -42,3 +42,15 @@ def test_every_number_is_read_as_it_is(number: int) -> None:
         quantity = find_quantity(f"{written} u/ml")
         assert quantity is not None
         assert quantity.value == number
+
+
+@pytest.mark.parametrize("text", ["12.000 u/ml", "1.500 ng/ml"])
+def test_a_full_stop_that_may_part_thousands_is_no_decimal_point(text: str) -> None:
+    assert find_quantity(text) is None
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.010 ng/ml", 0.01), ("1.234 ng/ml", 1.234), ("12.50 u/ml", 12.5)])
+def test_other_decimals_are_read(text: str, value: float) -> None:
+    found = find_quantity(text)
+    assert found is not None
+    assert found.value == value

@@ -75,9 +75,7 @@ def test_a_part_that_grows_or_that_was_removed_tells_of_the_disease(tables: Tabl
     assert code_response(value, tables).main is not None
 
 
-@pytest.mark.parametrize(
-    "value", ["good response to FOLFOX", "minor response", "no progression", "PSA progression", "disease control"]
-)
+@pytest.mark.parametrize("value", ["good response to FOLFOX", "minor response", "no progression", "PSA progression"])
 def test_what_recist_does_not_know_gets_no_recist_answer(tables: Tables, value: str) -> None:
     systems = {coding.system for coding in code_response(value, tables).codings["code"]}
     assert systems == {"http://snomed.info/sct"}
@@ -97,3 +95,23 @@ def test_refractory_is_not_progression(tables: Tables) -> None:
 )
 def test_a_pathologist_judges_not_by_recist(tables: Tables, value: str, row: str | None) -> None:
     assert code_response(value, tables).row == row
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "progression (rising PSA)",
+        "partial response (CA-125 decline)",
+        "complete metabolic response",
+        "very good partial response",
+        "complete remission",
+    ],
+)
+def test_what_is_not_judged_by_lesions_has_no_recist_answer(tables: Tables, value: str) -> None:
+    systems = [c.system for c in code_response(value, tables).codings["code"]]
+    assert systems == ["http://snomed.info/sct"]
+
+
+def test_a_marker_beside_an_image_leaves_the_recist_answer(tables: Tables) -> None:
+    concept = code_response("partial response (CA-125 decline and radiographic reduction)", tables)
+    assert [c.code for c in concept.codings["code"]] == ["268910001", "LA28369-9"]

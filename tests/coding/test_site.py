@@ -60,3 +60,19 @@ def test_an_area_is_not_its_node(tables: Tables, value: str) -> None:
 
 def test_lymphadenopathy_is_of_the_node(tables: Tables) -> None:
     assert code_site("left hilar lymphadenopathy", tables).row == "metastatic_sites:node-hilar"
+
+
+@pytest.mark.parametrize("value", ["brain (leptomeningeal)", "skin (subcutaneous)", "lung (pleura)"])
+def test_another_site_in_parentheses_makes_two(tables: Tables, value: str) -> None:
+    assert code_site(value, tables).codings == {}
+
+
+@pytest.mark.parametrize("value", ["bone (femur)", "femur (bone)", "brain (cerebellum)", "liver (metastases)"])
+def test_a_kind_of_the_site_in_parentheses_is_one(tables: Tables, value: str) -> None:
+    assert code_site(value, tables).codings != {}
+
+
+def test_the_bones_of_a_region_are_not_the_region(tables: Tables) -> None:
+    assert code_site("thorax", tables).codings == {}
+    place = code_site("bone of thorax", tables).codings["body_site"]
+    assert [c.code for c in place] == ["272710004"]

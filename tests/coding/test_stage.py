@@ -137,3 +137,15 @@ def test_no_stage_no_code(tables: Tables, value: str) -> None:
 def test_every_tnm_string_is_read_whole(prefix: str, t: int, n: int, m: int, gap: str) -> None:
     concept = code_stage(f"{prefix}T{t}{gap}N{n}{gap}M{m}", TABLES)
     assert concept.attributes == {"kind": "tnm", "t": f"{prefix}T{t}", "n": f"{prefix}N{n}", "m": f"cM{m}"}
+
+
+def test_micrometastasis_in_parentheses_is_no_plain_n1(tables: Tables) -> None:
+    concept = code_stage("pN1(mi)", tables)
+    assert concept.attributes["n"] == "pN1mi"
+    assert "n" not in concept.codings
+
+
+def test_m0_of_an_autopsy_is_not_clinical(tables: Tables) -> None:
+    concept = code_stage("aT2N0M0", tables)
+    assert concept.attributes["m"] == "aM0"
+    assert "m" not in concept.codings

@@ -93,3 +93,12 @@ def test_a_transplant_of_stem_cells_is_not_said_to_be_of_blood(tables: Tables) -
 
 def test_chemoembolisation_is_no_drug(tables: Tables) -> None:
     assert code_treatment("TACE", tables).attributes["kind"] == "other"
+
+
+@pytest.mark.parametrize(
+    "value", ["bevacizumab (prior erlotinib)", "bevacizumab (previously FOLFOX)", "bevacizumab (after erlotinib)"]
+)
+def test_the_line_before_in_parentheses_is_no_part_of_it(tables: Tables, value: str) -> None:
+    concept = code_treatment(value, tables)
+    assert [c.code for c in concept.codings["code"]] == ["DB00112"]
+    assert "ingredient" not in concept.codings

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from medie_fhir.coding.tables import Tables
 from medie_fhir.coding.variant import code_variant
+from medie_fhir.coding.wording import fold
 
 HGNC = "http://www.genenames.org"
 
@@ -144,3 +146,61 @@ def test_a_gene_in_its_own_letters_needs_no_more(tables: Tables, value: str) -> 
 def test_a_change_of_chromosomes_is_known_though_it_has_no_code(tables: Tables) -> None:
     concept = code_variant("t(9;22)", tables)
     assert (concept.match, concept.codings, concept.attributes["kind"]) == ("rule", {}, "translocation")
+
+
+@pytest.mark.parametrize(
+    ("value", "legacy"),
+    [
+        ("BRCA2 c.6174delT", "6174delt"),
+        ("BRCA1 c.185delAG", "185delag"),
+        ("BRCA1 c.5382insC", "5382insc"),
+        ("H3F3A K27M", "K27M"),
+        ("H3F3A p.G34R mutation", "G34R"),
+    ],
+)
+def test_a_name_that_counts_otherwise_than_hgvs_stays_as_it_is_written(tables: Tables, value: str, legacy: str) -> None:
+    concept = code_variant(value, tables)
+    assert concept.main is not None
+    assert concept.attributes["legacy"] == legacy
+    assert not {"hgvs_p", "hgvs_c"} & concept.attributes.keys()
+
+
+def test_a_stop_is_still_read_where_a_gene_is_lost_by_it(tables: Tables) -> None:
+    assert code_variant("APC p.R1450X", tables).attributes["hgvs_p"] == "p.Arg1450Ter"
+    assert code_variant("TP53 R213*", tables).attributes["hgvs_p"] == "p.Arg213Ter"
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("BRAF V600 mutation", {"codon": 600}),
+        ("KRAS G12", {"codon": 12}),
+        ("EGFR ex19del", {"exon": 19, "kind": "deletion"}),
+        ("EGFR ex20ins", {"exon": 20, "kind": "insertion"}),
+        ("MET exon14 skipping", {"exon": 14, "kind": "exon skipping"}),
+    ],
+)
+def test_a_place_without_its_change_is_told(tables: Tables, value: str, what: dict[str, Any]) -> None:
+    concept = code_variant(value, tables)
+    assert concept.main is not None
+    assert what.items() <= concept.attributes.items()
+
+
+def test_no_wording_of_a_gene_is_the_approved_symbol_of_another(tables: Tables) -> None:
+    rows = [entry for name in ("genes", "hgnc") for entry in tables[name].entries.values()]
+    symbols = {fold(entry.name): entry.name for entry in rows}
+    taken = [
+        f"{entry.name}: {wording}"
+        for entry in rows
+        for wording in entry.synonyms
+        if symbols.get(fold(wording), entry.name) != entry.name
+    ]
+    assert taken == []
+
+
+def test_no_alias_is_of_two_genes(tables: Tables) -> None:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for entry in (entry for name in ("genes", "hgnc") for entry in tables[name].entries.values()):
+        for wording in (entry.name, *entry.synonyms):
+            owners[fold(wording)].add(entry.name)
+    assert [genes for genes in owners.values() if len(genes) > 1] == []

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.records import Position, StoredRecord, stored_records
+from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import RecordError, SettingsError, TopicMissing
 from medie_fhir.model import DocumentInfo, DocumentVersion, ExtractionRecord, Outcome, Produced
 from medie_fhir.settings import Settings
@@ -67,6 +68,26 @@ async def test_a_folder_is_read_as_one_store_by_the_names_of_its_files(tmp_path:
     assert told(found) == [("a", "3"), ("b", "1"), ("c", "1")]
     assert [f.position for f in found] == [{"1.ndjson": 2}, {"1.ndjson": 3}, {"2.jsonl": 2}]
     assert {f.total for f in found} == {3}
+
+
+@pytest.mark.parametrize("line", [b"garbage", b"[]"])
+async def test_a_line_that_is_no_json_object_is_told_as_such(tmp_path: Path, line: bytes) -> None:
+    with pytest.raises(RecordError, match=r"r\.ndjson:1: .* it is no JSON object$"):
+        await read(write(tmp_path / "r.ndjson", line))
+
+
+async def test_a_store_is_read_by_the_records_beside_it_and_without_them_says_how_to_have_them(tmp_path: Path) -> None:
+    store = tmp_path / "fhir.sqlite"
+    FhirTwin(store).close()
+    with pytest.raises(SettingsError, match="medie-fhir demo --store"):
+        await read(store)
+    write(tmp_path / "fhir.records.ndjson", stored("a", 1))
+    assert told(await read(store)) == [("a", "1")]
+
+
+async def test_a_fhir_server_holds_no_records_and_the_refusal_says_what_does() -> None:
+    with pytest.raises(SettingsError, match=r"holds what a mapping made.*topic:NAME"):
+        await read("http://localhost:8080/fhir")
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])

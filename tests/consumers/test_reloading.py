@@ -104,19 +104,26 @@ async def test_a_bad_edit_keeps_the_last_good_one_and_says_so_once_and_a_good_on
     assert metrics.counted(MAPPING_RELOADS) == {("refused",): 1}
 
 
+class Heard(Metrics):
+    """Metrics that say when another mapping is in use."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.version, self.in_use = version, asyncio.Event()
+
+    def mapping(self, label: str, *, refused: bool) -> None:
+        super().mapping(label, refused=refused)
+        if f"@{self.version}#" in label:
+            self.in_use.set()
+
+
 async def test_files_are_looked_at_again_and_again_while_the_block_lasts(
-    path: Path, settings: Settings, pipeline: Pipeline, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+    path: Path, settings: Settings, pipeline: Pipeline
 ) -> None:
-    used = asyncio.Event()
-
-    def use(*both: Any) -> None:
-        Pipeline.use(pipeline, *both)
-        used.set()
-
-    monkeypatch.setattr(pipeline, "use", use)
+    metrics = Heard("9.9.9")
     async with reloading(settings, pipeline, metrics):
         write(path, with_version(path, "9.9.9"))
-        await asyncio.wait_for(used.wait(), 60)
+        await asyncio.wait_for(metrics.in_use.wait(), 60)
     assert pipeline.mapping.file.version == "9.9.9"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import medie_fhir
-from medie_fhir.mapping import Mapping, load_mapping
+from medie_fhir.mapping import Mapping, load_mapping, render
 from medie_fhir.model import (
     Alignment,
     CodedFact,
@@ -24,6 +24,7 @@ from medie_fhir.shipped import shipped
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 SCT = "http://snomed.info/sct"
+SOURCE = {"reference": "DocumentReference/copy"}
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +68,11 @@ def coded() -> Callable[..., CodedFact]:
         return CodedFact(fact, Concept(f"k|{value}", codings, attributes), id_, **more)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def rendered(default: Mapping, record: ExtractionRecord) -> Callable[..., list[Json]]:
+    def do(*facts: CodedFact, mapping: Mapping = default, of: ExtractionRecord = record) -> list[Json]:
+        return render(of, facts, mapping.file, source=SOURCE, recorded="2026-01-02T10:00:00Z", system="urn:facts")
+
+    return do

@@ -64,9 +64,27 @@ def test_a_record_as_it_stands_on_the_topic_is_taken_whole() -> None:
     ("text", "fault"),
     [
         ("- 1", "c.yaml:1: a case is a YAML mapping with extraction"),
-        ("extraction: {}\nexpectt: []", "c.yaml:2:10: expectt: Extra inputs"),
-        ("extraction:\n  facts:\n    - { field: stge, value: II }", "c.yaml:3:16: extraction.facts.0.field: no field"),
-        ("extraction:\n  facts:\n    - { field: stage, valu: II }", "c.yaml:3:7: extraction.facts.0.value: Field requ"),
+        (
+            "extraction: {}\nexpectt: []",
+            "c.yaml:2:10: expectt: no such key (did you mean 'expect'?); allowed: about, extraction, expect, ",
+        ),
+        (
+            "extraction:\n  facts:\n    - { feild: stage, value: II }",
+            "c.yaml:3:16: extraction.facts.0.feild: no such key (did you mean 'field'?); allowed: field, value, ",
+        ),
+        (
+            "extraction:\n  document: { dat: x }",
+            "c.yaml:2:20: extraction.document.dat: no such key (did you mean 'date'?); allowed: reference, ",
+        ),
+        (
+            "extraction:\n  schema: medie.extraction/1\n  produced: { att: x }",
+            "c.yaml:3:20: extraction.produced.att: no such key (did you mean 'at'?); allowed: at, software, task, ",
+        ),
+        (
+            "extraction:\n  facts:\n    - { field: stge, value: II }",
+            "c.yaml:3:16: extraction.facts.0.field: no field of the task (did you mean 'stage'?); allowed: stage, ",
+        ),
+        ("extraction:\n  facts:\n    - { field: stage, valu: II }", "c.yaml:3:7: extraction.facts.0.value: missing"),
         ("extraction:\n  document:\n    date: 2026-01-01", "extraction.document.date: a date or time stands in quotes"),
         ("extraction: {}\nexpect: []\nexpect_none: true", "c.yaml:3:14: expect_none: there is an expect too"),
         ("extraction: {}\nextraction: {}", "c.yaml:2:1: extraction: the key stands twice"),
@@ -74,6 +92,13 @@ def test_a_record_as_it_stands_on_the_topic_is_taken_whole() -> None:
 )
 def test_faults_are_told_with_their_place(text: str, fault: str) -> None:
     assert any(fault in told for told in faults(text)), faults(text)
+
+
+def test_what_a_whole_record_holds_is_not_told_for_it_may_be_a_patients() -> None:
+    text = "extraction:\n  facts: [{ field: stage, value: II, assertion: Jane Doe, confidence: Jane Doe }]"
+    told = faults(text)
+    assert len(told) == 2
+    assert not any("Jane" in fault for fault in told)
 
 
 def test_other_expectations_leave_the_rest_as_it_was_written() -> None:

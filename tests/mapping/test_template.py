@@ -152,7 +152,7 @@ def test_a_loop_knows_its_item_and_its_number() -> None:
     ("template", "found"),
     [
         ({"a": ["{{ %x.( }}"]}, "a.0: '%x.(' is no FHIRPath expression"),
-        ({"a": "{{ %fcat.value }}"}, "a: '%fcat' is no variable; allowed: fact,"),
+        ({"a": "{{ %fcat.value }}"}, "a: '%fcat' is no variable (did you mean '%fact'?); allowed: fact,"),
         ({"a": "{{ iif(%y.exists(), %z, 1) }}"}, "a: '%z' is no variable"),
         ({"a": "{{ %x"}, "a: a brace"),
         ({"a": "b {[ %x ]}"}, "a: {[ … ]} is a list"),

@@ -97,6 +97,14 @@ def test_another_text_has_the_same_shape_and_another_code_has_not() -> None:
     assert shape_of(with_(("code", "coding", 0, "code"), "1-8")) != shape_of(OBSERVATION)
 
 
+def test_a_number_that_is_a_text_is_no_number_and_lends_its_shape_to_no_other_text() -> None:
+    validity = Validity()
+    number, words = (with_(("valueQuantity", "value"), text) for text in ("12.4", "abc"))
+
+    assert shape_of(number) == shape_of(words)
+    assert validity.faults(number) == validity.faults(words) != ()
+
+
 @pytest.mark.parametrize(("place", "value"), [(("status",), "banana"), (("effectiveDateTime",), "2026")])
 def test_a_fault_is_told_each_time_and_without_its_value(place: tuple[str | int, ...], value: str) -> None:
     validity = Validity()

@@ -6,10 +6,10 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import FACTS, Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
+from medie_fhir.transaction import FACTS, MadeBy, Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
 from medie_fhir.transaction.stamp import is_as_written, stamped
 
-MAPPING = "default@1.0.0#abc"
+BY = MadeBy("default@1.0.0#abc", "0123456789abcdef")
 COPIED = SourceDocuments()
 STAGE: Json = {"resourceType": "Observation", "id": "stage-1", "status": "preliminary"}
 OLD: Json = {
@@ -29,8 +29,8 @@ def put(
     reviewed: Reviewed = "keep",
 ) -> Json | None:
     standing = standing or Standing()
-    work = Work.of(record, MAPPING, standing)
-    return assemble(record, resources, standing, work, mapping=MAPPING, documents=documents, reviewed=reviewed)
+    work = Work.of(record, BY, standing)
+    return assemble(record, resources, standing, work, by=BY, documents=documents, reviewed=reviewed)
 
 
 def kinds(bundle: Json | None) -> list[str]:
@@ -260,6 +260,26 @@ def test_work_done_again_names_what_it_wrote_though_a_person_has_changed_it_sinc
     again = put(make_record(), [STAGE, OLD], Standing(copy, (provenance,), (stage, JUDGED)))
     assert again is not None
     assert [e["resource"] for e in again["entry"]] == [copy, stage, provenance]
+
+
+def test_a_provenance_names_the_mapping_and_the_tables_and_other_tables_are_other_work(make_record: Any) -> None:
+    record = make_record()
+
+    def provenance(by: MadeBy, *known: Json) -> Json:
+        standing = Standing({"resourceType": "DocumentReference", "id": "x"}, known)
+        work = Work.of(record, by, standing)
+        bundle = assemble(record, [STAGE], standing, work, by=by, documents=COPIED)
+        assert bundle is not None
+        made: Json = bundle["entry"][-1]["resource"]
+        return made
+
+    first, again = provenance(BY), provenance(BY)
+    assert again == first, "the same tables make no other version"
+    identifiers = [e["what"].get("identifier", {}) for e in first["entity"]]
+    named = {i["system"].rpartition("/")[2]: i["value"] for i in identifiers if i}
+    assert (named["mapping"], named["terminology"]) == BY
+    other = provenance(BY._replace(terminology="site rows"), first)
+    assert other["id"] != first["id"], "what the earlier tables made stays told"
 
 
 def test_an_empty_version_of_a_document_that_is_known_leaves_its_mark(make_record: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import FACTS, SourceDocuments, Standing, Work, assemble, count_in_error
+from medie_fhir.transaction import FACTS, MadeBy, SourceDocuments, Standing, Work, assemble, count_in_error
 from medie_fhir.transaction.stamp import is_as_written, stamped
 from medie_fhir.transaction.whose import following, left_behind, strangers, without_references
 
@@ -27,8 +27,8 @@ EDITED: Json = {**stamped(FACT), "status": "final"}
 def moved(make_record: Any, *stands: Json, resources: tuple[Json, ...] = (), **more: Any) -> tuple[list[Json], int]:
     """What is written for the document, which is of p2 now, but for copy and Provenances; how much is taken back."""
     record, standing = make_record("2", subject="Patient/p2", **more), Standing(COPY, (), stands)
-    work = Work.of(record, "m", standing)
-    bundle = assemble(record, resources, standing, work, mapping="m", documents=SourceDocuments())
+    by = MadeBy("m", "t")
+    bundle = assemble(record, resources, standing, Work.of(record, by, standing), by=by, documents=SourceDocuments())
     assert bundle is not None
     written = [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
     return written, count_in_error(bundle, standing)

@@ -32,7 +32,12 @@ def diff(  # noqa: PLR0917 - one parameter an option
     old: Annotated[str, typer.Argument(help="The mapping as it is: a file, or a shipped one's name.")],
     new: Annotated[str, typer.Argument(help="The mapping as it would be.")],
     on: Annotated[
-        str, typer.Option(metavar="STORE", help="NDJSON file or folder of extraction records; topic, or topic:NAME.")
+        str,
+        typer.Option(
+            metavar="STORE|TOPIC|FILE",
+            help="The extraction records: an NDJSON file or a folder of them; topic, or topic:NAME; or the store of"
+            " `medie-fhir demo`, for the records beside it.",
+        ),
     ],
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many documents.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="So many examples of each kind and of each element.")] = 3,

@@ -9,11 +9,13 @@ from typing import Any
 from rich.table import Column, Table
 
 from consumers.cli.options import err, out
-from medie_fhir.mapping import ABSENT, Change, DiffSummary, Sample, path_text
+from medie_fhir.mapping import ABSENT, AI_CONFIDENCE, DERIVATION, Change, DiffSummary, Sample, path_text
 from medie_fhir.model import Json
+from medie_fhir.transaction import FACTS
 
 __all__ = ["show"]
 
+_ENGINES = frozenset({"resourceType", "id", "meta", "identifier", "extension"})
 _STYLES = {Change.ADDED: "green", Change.RETRACTED: "red", Change.CHANGED: "yellow", Change.UNCHANGED: "dim"}
 
 
@@ -56,14 +58,28 @@ def _show_sample(sample: Sample) -> None:
     place = f"{resource['resourceType']}/{resource['id']}  {sample.kind.field}, {sample.document}"
     out.print(f"{change} {place}", style=_STYLES[change], highlight=False, soft_wrap=True)
     if change is not Change.CHANGED:
-        _show_value("+" if change is Change.ADDED else "-", resource)
+        for key, value in _told(resource).items():
+            _show_value("+" if change is Change.ADDED else "-", value, f"{key}: ")
     for element in sample.change.elements:
         out.print(f"  {path_text(resource, element.path)}", highlight=False, soft_wrap=True)
         _show_value("-", element.old)
         _show_value("+", element.new)
 
 
-def _show_value(sign: str, value: Any) -> None:
+def _told(resource: Json) -> Json:
+    """What the mapping says in a resource, without what the engine adds to each; ``--json`` has all of it."""
+    told: Json = {key: value for key, value in resource.items() if key not in _ENGINES}
+    more = {
+        "meta.profile": resource.get("meta", {}).get("profile"),
+        "identifier": [i for i in resource.get("identifier", ()) if i.get("system") != FACTS],
+        "extension": [e for e in resource.get("extension", ()) if e["url"] not in (DERIVATION, AI_CONFIDENCE)],
+    }
+    return told | {key: value for key, value in more.items() if value}
+
+
+def _show_value(sign: str, value: Any, name: str = "") -> None:
     if value is not ABSENT:
         style = "green" if sign == "+" else "red"
-        out.print(f"    {sign} {json.dumps(value, ensure_ascii=False)}", style=style, highlight=False, soft_wrap=True)
+        out.print(
+            f"    {sign} {name}{json.dumps(value, ensure_ascii=False)}", style=style, highlight=False, soft_wrap=True
+        )

@@ -93,7 +93,10 @@ def _of_its_own(text: str, name: str, origin: str) -> str:
         root = None
     if not isinstance(root, yaml.MappingNode):
         raise typer.BadParameter(f"{origin}: is no mapping; see medie-fhir mapping check", param_hint="--from")
-    own = {"name": name, "version": _VERSION}
+    own = {
+        "name": name if yaml.safe_load(name) == name else f'"{name}"',
+        "version": _VERSION,
+    }  # no, on, null: not texts
     found = [(key.value, value) for key, value in root.value if key.value in own]
     if {key for key, _ in found} != set(own):
         raise typer.BadParameter(f"{origin}: has no name or no version at its top", param_hint="--from")

@@ -1,10 +1,8 @@
-"""``medie-fhir mapping watch``: at each save of a mapping, what changes in the resources of one note."""
+"""``medie-fhir mapping watch``: at each save of a mapping or its tables, what changes in one note's resources."""
 
 from __future__ import annotations
 
-import asyncio
 import difflib
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +14,25 @@ from consumers.cli.mapping.check import settings_with
 from consumers.cli.mapping.inputs import ExtractionOption, Input, NoteOption, input_of
 from consumers.cli.mapping.render import ResourceOption
 from consumers.cli.mapping.rendering import Made, Rendering, rendering
+from consumers.cli.mapping.saves import Saves
 from consumers.cli.options import Config, out, run_async
-from medie_fhir.errors import InvalidMapping, RenderError
+from medie_fhir.coding import Tables, digest_of
+from medie_fhir.errors import InvalidMapping, InvalidTerminology, RenderError, SettingsError
+from medie_fhir.mapping import Mapping
 from medie_fhir.model import ExtractionRecord
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, WatchedPipeline, open_pipeline, read_mapping
+from medie_fhir.wiring import (
+    Configuration,
+    WatchedPipeline,
+    open_pipeline,
+    read_mapping,
+    read_tables,
+    read_task,
+    terminology_of,
+)
 
 __all__ = ["watch"]
 
-_POLL_S = 0.3
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -37,6 +45,8 @@ def watch(
 ) -> None:
     """Show at each save of a mapping what it changes in a note's resources, or its faults, until Ctrl-C.
 
+    So at each save of a terminology table, the site's own rows (site_terminology) among them.
+
     The note is read once: what the model sees in it does not hang on the mapping.
     """
     source, settings = input_of(note, extraction), settings_with(file, config)
@@ -44,33 +54,6 @@ def watch(
         run_async(_watch(settings, Saves(file), source, resource))
     except KeyboardInterrupt:
         out.print("stopped", highlight=False)
-
-
-class Saves:
-    """The saves of a file, by polling: editors write in place, or put another file in its place."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._digest = b""
-
-    def happened(self) -> bool:
-        """Whether its content is another than when last asked; an empty or missing file is one that is being saved."""
-        try:
-            found = self.path.stat()
-            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if seen == self._seen or not found.st_size:
-                return False
-            digest = hashlib.sha256(self.path.read_bytes()).digest()
-        except OSError:
-            return False
-        before, self._seen, self._digest = self._digest, seen, digest
-        return digest != before
-
-    async def next(self) -> None:
-        """Wait for a save."""
-        while not self.happened():  # noqa: ASYNC110 - a file system has no event that all have
-            await asyncio.sleep(_POLL_S)
 
 
 async def _watch(settings: Settings, saves: Saves, source: Input, resource: str | None) -> None:
@@ -81,7 +64,7 @@ async def _watch(settings: Settings, saves: Saves, source: Input, resource: str 
         record = await source.record(pipeline)
         last: dict[str, Made] | None = None
         while True:
-            last = _tried(settings, pipeline, record, resource, last)
+            last = _tried(settings, saves, pipeline, record, resource, last)
             await saves.next()
 
 
@@ -93,11 +76,16 @@ async def _first_good(settings: Settings, saves: Saves) -> Configuration:
             return Configuration(settings)
         except InvalidMapping as error:
             _tell(error.faults)
+        except InvalidTerminology as error:
+            mapping = read_mapping(settings, read_task(settings))
+            saves.also(terminology_of(settings, mapping), settings.site_terminology)
+            _tell(str(error).splitlines())
         await saves.next()
 
 
-def _tried(
+def _tried(  # noqa: PLR0917 - what a rendering hangs on
     settings: Settings,
+    saves: Saves,
     pipeline: WatchedPipeline,
     record: ExtractionRecord,
     resource: str | None,
@@ -105,13 +93,16 @@ def _tried(
 ) -> dict[str, Made] | None:
     """Render once and show it; gives the last good rendering, to which the next is compared."""
     try:
-        pipeline.mapping = read_mapping(settings, pipeline.task)
+        pipeline.use(*_read(settings, saves, pipeline))
         made = rendering(pipeline, record)
     except InvalidMapping as error:
         _tell(error.faults)
         return last
-    except RenderError as error:
-        _tell([str(error)])
+    except (InvalidTerminology, RenderError, SettingsError) as error:
+        _tell(str(error).splitlines())
+        return last
+    except OSError as error:  # gone between two looks
+        _tell([f"{error.filename}: {error.strerror}"])
         return last
     now = {one.reference: one for one in _of_interest(made, resource)}
     if last is None:
@@ -120,6 +111,16 @@ def _tried(
     else:
         _show_changes(pipeline.mapping.label, last, now)
     return now
+
+
+def _read(settings: Settings, saves: Saves, pipeline: WatchedPipeline) -> tuple[Mapping, Tables]:
+    """The mapping and its tables as they are now; these are loaded where they are others than before."""
+    mapping, tables = read_mapping(settings, pipeline.task), pipeline.tables
+    folders = terminology_of(settings, mapping), settings.site_terminology
+    saves.also(*folders)
+    if digest_of(*folders) != tables.digest:
+        tables = read_tables(settings, pipeline.task, mapping)
+    return mapping, tables
 
 
 def _tell(faults: list[str]) -> None:

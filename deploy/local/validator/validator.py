@@ -12,6 +12,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from jvm import CACHE, LEAN, JvmError, class_path, fingerprint, missing_programs
 KEPT = CACHE / "validator"
 PACKAGES = CACHE / "fhir-packages"
 FHIR_REGISTRY = "https://packages.fhir.org"  # for what the npm registry does not hold
+
+TO_DO = "install a JDK (17 or later), Maven and npm (Debian: apt-get install openjdk-17-jdk-headless maven npm)"
+OLDEST_JAVA = 17
 
 __all__ = ["Issue", "JvmError", "Package", "Validator", "packages"]
 
@@ -70,8 +74,7 @@ class Package:
 
     def _fetch(self, to: Path) -> None:
         if self.needed:
-            if missing := missing_programs("npm"):
-                raise JvmError(f"not installed: {', '.join(missing)}")
+            require("npm")
             run("npm", "pack", f"{self.name}@{self.version}", "--silent", "--pack-destination", str(to.parent))
             return
         url = f"{FHIR_REGISTRY}/{self.name}/{self.version}"
@@ -100,12 +103,25 @@ def packages() -> list[Package]:
         return [Package(r["package"], r["version"], r["integrity"], r["needed"] == "yes") for r in csv.DictReader(file)]
 
 
+def require(*programs: str) -> None:
+    """Raises JvmError, with what to do, where a program is not installed."""
+    if missing := missing_programs(*programs):
+        raise JvmError(f"not installed: {', '.join(missing)}: {TO_DO}")
+
+
+def require_java(said: str) -> None:
+    """Raises JvmError, with what to do, where ``javac -version`` tells a version that is too old."""
+    number = re.search(r"javac (?:1\.)?(\d+)", said)
+    if number is None or int(number[1]) < OLDEST_JAVA:
+        raise JvmError(f"Java is {said.strip() or 'of an unknown version'}: {TO_DO}")
+
+
 class Validator:
     """The validator, its packages at hand. ``absent``: packages that could not be had. Raises JvmError."""
 
     def __init__(self, heap: str = "1500m") -> None:
-        if missing := missing_programs("java", "javac", "mvn"):
-            raise JvmError(f"not installed: {', '.join(missing)}")
+        require("java", "javac", "mvn")
+        require_java(run("javac", "-version"))
         self.archives = {package.name: package.fetched() for package in packages()}
         self.absent = [name for name, archive in self.archives.items() if archive is None]
         self._heap = heap
@@ -162,7 +178,3 @@ class Validator:
             except OSError:  # another process was faster
                 shutil.rmtree(fresh, ignore_errors=True)
         return folder
-
-
-def _issue(said: dict[str, str | None]) -> Issue:
-    return Issue(said["severity"] or "", said["path"] or "", said["message"] or "")

@@ -179,3 +179,15 @@ async def test_a_server_is_asked_to_settle_conflicts_itself_unless_a_version_is_
             await client.transact({**BUNDLE, "entry": [{"resource": PATIENT, "request": request}]})
 
     assert script.seen[0].headers.get("x-retry-on-version-conflict") == asked
+
+
+async def test_each_resource_is_sent_with_the_address_that_it_will_have(scripted: Make, against: Make) -> None:
+    script = scripted()
+
+    async with against(script) as client:
+        await client.transact(BUNDLE)
+
+    (request,) = script.seen
+    (entry,) = json.loads(request.body)["entry"]
+    assert entry["fullUrl"].startswith("http://127.0.0.1:")
+    assert entry["fullUrl"].endswith(f"/{entry['request']['url']}")

@@ -247,6 +247,14 @@ def test_the_demo_does_what_the_readme_says_and_done_again_changes_nothing(run: 
     again = json.loads(run("demo", "--store", "s.sqlite", "--json").stdout.splitlines()[-1])
     assert (again["new_versions"], again["resources"]) == (0, tally["resources"])
 
+    def differing(new: str) -> int:
+        return int(json.loads(run("mapping", "diff", "default", new, "--on", "s.sqlite", "--json").stdout)["differing"])
+
+    assert (differing("default"), differing("mcode") > 0) == (0, True)
+    remapped = run("remap", "--on", "s.sqlite", "--json")
+    assert remapped.returncode == 0, remapped.stderr
+    assert "written" not in json.loads(remapped.stdout)["documents"], "the records are those of the store"
+
 
 def test_what_people_see_of_an_event_says_why_and_hides_nothing(run: Run, tmp_path: Path) -> None:
     identifier = [{"system": "urn:x", "value": "[/b]"}]

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from consumers.cli.remap_views import line
-from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from consumers.kept_records import keep
+from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer
 from medie_fhir.model import NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.transaction import transaction
@@ -115,6 +116,62 @@ def test_a_document_that_fails_is_named_and_the_exit_code_is_1(records: Path) ->
     assert "failed: DocumentReference/d3: SubjectMissing" in failed.stdout
 
 
+NOWHERE = {"MEDIE_FHIR__BASE_URL": "http://127.0.0.1:1/fhir", "MEDIE_FHIR__ATTEMPTS": "1"}
+
+
+def test_a_dry_run_without_a_server_ends_in_seconds_and_says_which_and_what_to_do(records: Path) -> None:
+    words = [*COMMAND, "--on", str(records), "--patience", "0.5"]
+    env = {**os.environ, **NOWHERE}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    told = done.stderr.splitlines()
+    assert told[0] == "the FHIR server http://127.0.0.1:1/fhir gives no answer: waiting 0.5 s at most"
+    assert told[-1].startswith("medie-fhir: FhirUnavailable: the FHIR server http://127.0.0.1:1/fhir gave no answer")
+    assert "fhir.base_url" in told[-1]
+
+
+def test_a_writing_one_waits_visibly_until_the_server_answers(records: Path, served: FhirTwin) -> None:
+    answers = threading.Event()
+
+    def away(request: Any) -> Answer | None:
+        del request
+        return None if answers.is_set() else Answer(503)
+
+    with FhirTwinServer(served, fault=away) as server:
+        words = [*COMMAND, "--on", str(records), "--write"]
+        env = {**environment(server), "MEDIE_FHIR__ATTEMPTS": "1"}
+        with subprocess.Popen(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            first = process.stderr.readline()
+            answers.set()
+            out, rest = process.communicate(timeout=100)
+    assert first == f"the FHIR server {server.base_url} gives no answer: waiting until it does; Ctrl-C ends it\n"
+    assert "answers again" in rest
+    assert (process.returncode, f"documents: {NOTES} ({NOTES} written)" in out) == (0, True), rest
+
+
+def test_on_a_store_with_its_records_beside_it_that_store_is_what_is_asked_and_written(
+    records: Path, tmp_path: Path
+) -> None:
+    store, env = tmp_path / "fhir.sqlite", {**os.environ, **NOWHERE}
+    with FhirTwin(store) as twin:
+        asyncio.run(twin.transact(transaction([{"resourceType": "Patient", "id": "p1"}])))
+    keep(store, records.read_bytes().splitlines())
+
+    def on_store(*more: str) -> dict[str, Any]:
+        words = [*COMMAND, "--on", str(store), "--json", *more]
+        done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told["documents"]
+
+    assert (on_store(), on_store("--write"), on_store()) == (
+        {"written": NOTES},
+        {"written": NOTES},
+        {"unchanged": NOTES},
+    )
+
+
 def test_a_field_that_the_task_lacks_and_a_target_that_tells_nothing_are_wrong_use(
     records: Path, served: FhirTwin, tmp_path: Path
 ) -> None:
@@ -128,6 +185,19 @@ def test_a_field_that_the_task_lacks_and_a_target_that_tells_nothing_are_wrong_u
     assert (unknown.returncode, blind.returncode) == (2, 2)
     assert "colour" in unknown.stderr
     assert "fhir.shadow" in blind.stderr
+
+
+def test_filters_that_could_let_nothing_through_are_wrong_use_and_those_that_do_say_so(
+    records: Path, served: FhirTwin
+) -> None:
+    with FhirTwinServer(served) as server:
+        bare = run(server, "--on", str(records), "--patient", "p1")
+        days = run(server, "--on", str(records), "--since", "2026-01-02", "--until", "2026-01-01")
+        nobody = run(server, "--on", str(records), "--patient", "Patient/another")
+    assert [done.returncode for done in (bare, days, nobody)] == [2, 2, 0], bare.stderr + days.stderr + nobody.stderr
+    assert "p1: write Patient/p1, or SYSTEM|VALUE" in bare.stderr
+    assert "is before --since" in days.stderr
+    assert f"of the {NOTES} that are stored, none is what the filters let through" in nobody.stdout
 
 
 def test_a_line_tells_how_far_how_fast_and_how_long() -> None:

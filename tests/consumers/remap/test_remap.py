@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from consumers.remap import Progress, Selection
+from consumers.records import StoredRecord
+from consumers.remap import Outlasted, Progress, Selection
 from medie_fhir.adapters.passing import Passing
 from medie_fhir.errors import FhirRejected, FhirUnauthorized, FhirUnavailable
 from medie_fhir.model import Json
@@ -120,6 +122,32 @@ async def test_an_outage_is_waited_out_and_skips_no_record(rig: Any) -> None:
     assert server.probes > 0
     assert done.progress.report.to_json()["documents"] == {"written": 6, "empty": 3}
     assert (await rig.done()).progress.report.to_json()["documents"] == {"unchanged": 6, "empty": 3}
+
+
+async def test_an_outage_that_outlasts_the_patience_ends_it_with_what_was_met_and_leaves_the_rest(rig: Any) -> None:
+    server = Failing(rig.twin, FhirUnavailable("away"))
+    work = rig.remap(rig.pipeline(server), patience_s=0.02)
+    with pytest.raises(Outlasted) as lasted:
+        await work.run(rig.stored())
+    assert (lasted.value.dependency, str(lasted.value.error)) == ("fhir", "away")
+    assert work.progress.report.done == 0
+    assert rig.twin.current("Observation") == []
+
+
+async def test_what_is_away_from_the_start_is_known_before_a_record_is_tried(rig: Any) -> None:
+    server = Failing(rig.twin, FhirUnavailable("away"))
+    work = rig.remap(rig.pipeline(server))
+    away: list[str | None] = []
+
+    async def stored() -> AsyncIterator[StoredRecord]:
+        async for one in rig.stored():
+            away.append(work.waiting and work.waiting.dependency)
+            server.left = 0
+            yield one
+
+    await work.run(stored())
+    assert away[0] == "fhir"
+    assert work.progress.report.to_json()["documents"] == {"written": 6, "empty": 3}
 
 
 async def test_what_the_server_refuses_is_listed_by_its_document_and_the_others_go_on(rig: Any) -> None:

@@ -125,6 +125,15 @@ def test_people_see_a_table_and_samples(store: Path, edited: Any) -> None:
     assert "records.ndjson" in done.stderr
 
 
+def test_people_see_of_what_comes_and_goes_what_the_mapping_says_line_by_line(store: Path, edited: Any) -> None:
+    was = "treatment: { assertions: [present, historical]"
+    mine = edited(was, "treatment: { assertions: [present, historical, planned]")
+    shown = run("default", mine, "--on", store).stdout.splitlines()
+    assert '    + status: "preliminary"' in shown
+    assert '    + subject: {"reference": "Patient/p"}' in shown
+    assert not any("derivation-reference" in line or "AIAST" in line for line in shown)
+
+
 def test_a_note_that_the_new_mapping_fails_on_is_named_and_the_others_are_compared(store: Path, edited: Any) -> None:
     mine = edited(
         "recordedDate: ",

@@ -34,6 +34,14 @@ def test_it_is_accepted_as_it_is_and_what_to_do_next_is_said(runner: CliRunner) 
     assert runner.invoke(app, ["check", "mine.yaml"]).exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["null", "no"])
+def test_a_name_that_is_a_word_of_yaml_stays_a_name(runner: CliRunner, name: str) -> None:
+    assert runner.invoke(app, ["new", name]).exit_code == 0
+    told = runner.invoke(app, ["check", f"{name}.yaml"])
+    assert told.exit_code == 0, told.output
+    assert f"{name}@0.1.0#" in told.stdout
+
+
 def test_an_editor_finds_the_schema_beside_it(runner: CliRunner, tmp_path: Path) -> None:
     runner.invoke(app, ["new", "mine", "--out", "deep.yaml"])
     first, *rest = (tmp_path / "deep.yaml").read_text(encoding="utf-8").splitlines()

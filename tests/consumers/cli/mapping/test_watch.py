@@ -12,7 +12,7 @@ from queue import Queue
 
 import pytest
 
-from consumers.cli.mapping.watch import Saves
+from consumers.cli.mapping.saves import Saves
 from medie_fhir.shipped import shipped
 
 PATIENCE_S = 120.0  # the machine may be busy with others
@@ -103,6 +103,46 @@ def test_a_mapping_that_is_broken_from_the_start_is_waited_for(mine: Path, golde
         assert "resources 1" in told.until("Ctrl-C")[0]
         told.process.send_signal(signal.SIGINT)
         assert told.process.wait(PATIENCE_S) == 0
+
+
+def test_a_save_of_a_sites_rows_shows_what_it_changes_or_its_faults(mine: Path, golden: Path, tmp_path: Path) -> None:
+    site, settings = tmp_path / "site", tmp_path / "settings.yaml"
+    site.mkdir()
+    settings.write_text(f"site_terminology: {site}\n", encoding="utf-8")
+    rows = site / "stages.csv"
+    good = "concept,role,system,code,display,synonyms,source\nfigo-iiic,code,https://site.example,OURS-1,Ours,,site\n"
+    rows.write_text(good, encoding="utf-8")
+    with watching(mine, "--extraction", str(golden / "stage-figo.json"), "--config", str(settings)) as told:
+        told.until("Ctrl-C")
+        rows.write_text("no,table\n", encoding="utf-8")
+        assert any("stages.csv" in line for line in told.until("save it again"))
+        rows.write_text(good.replace("Ours", "Our own"), encoding="utf-8")
+        changed = [line[1:].strip() for line in told.until(", changed ") if line[:2] in ("- ", "+ ")]
+        assert changed == ['"display": "Ours"', '"display": "Our own"']
+        told.process.send_signal(signal.SIGINT)
+        assert told.process.wait(PATIENCE_S) == 0
+
+
+def test_saves_of_tables_are_told_by_content_and_one_that_is_being_saved_is_waited_for(tmp_path: Path) -> None:
+    mapping, tables, site = tmp_path / "mine.yaml", tmp_path / "tables", tmp_path / "site"
+    for folder in (tables, site):
+        folder.mkdir()
+        (folder / "stages.csv").write_text("one", encoding="utf-8")
+    mapping.write_text("one", encoding="utf-8")
+    saves = Saves(mapping)
+    assert saves.happened()
+    saves.also(tables, site)
+    assert not saves.happened()
+    (tables / "stages.csv").touch()
+    assert not saves.happened()
+    for folder in (tables, site):
+        (folder / "stages.csv").write_text("", encoding="utf-8")
+        assert not saves.happened(), "an editor has only begun"
+        (folder / "stages.csv").write_text("two", encoding="utf-8")
+        assert saves.happened()
+        assert not saves.happened()
+    (site / "stages.csv").unlink()
+    assert saves.happened()
 
 
 def test_a_save_is_another_content_and_not_another_time(tmp_path: Path) -> None:

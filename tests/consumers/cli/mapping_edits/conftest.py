@@ -211,6 +211,11 @@ class Stand:
         meta["source"] = meta["source"].partition("#")[0]  # HAPI puts the request's id behind it
         return resource | {"meta": meta, "identifier": [i for i in resource["identifier"] if i["system"] != STAMPS]}
 
+    def terminologies(self) -> set[str]:
+        """The tables that Provenances name."""
+        named = (e["what"].get("identifier", {}) for p in self.twin.current("Provenance") for e in p["entity"])
+        return {i["value"] for i in named if i and i["system"].endswith("/terminology")}
+
     def history(self, at: str) -> list[Json]:
         """All versions, newest first."""
         return asyncio.run(self.twin.history(*at.split("/")))

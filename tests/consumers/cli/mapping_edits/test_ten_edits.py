@@ -246,10 +246,11 @@ def test_diff_shows_just_what_an_edit_changes_and_remap_writes_it_once(edit: Edi
     assert {at: now[at] for at in untouched} == {at: was[at] for at in untouched}
     for change, at in expected.places:
         assert stand.history(at)[1:] == ([] if change == "added" else [was[at]])
-    acts = (edit.site is None) * expected.documents["written"] + len(expected.taken_back)  # their Provenances
+    acts = expected.documents["written"] + len(expected.taken_back)  # their Provenances
     assert stand.twin.count_versions() == versions + len(expected.places) + acts
 
     versions = stand.twin.count_versions()
     again = stand.told("remap", *on, "--write", "--config", settings)
     assert stand.twin.count_versions() == versions
     assert set(again["documents"]) <= {"unchanged", "empty"}
+    assert len(stand.terminologies()) == (1 if edit.site is None else 2), "Provenance says which tables made what"
