@@ -113,6 +113,7 @@ class _Test:
 
     def __init__(self, note: NoteText, rule: Rule, lexicon: Lexicon) -> None:
         self.note, self.rule = note, rule
+        self.about: dict[Span, bool] = {}
 
         def pattern(text: str | None, form: str = "{}") -> re.Pattern[str] | None:
             return None if text is None else compiled(form.format(f"(?:{lexicon.expanded(text)})"))
@@ -155,14 +156,16 @@ class _Test:
         return self._is_about(span)
 
     def _is_about(self, span: Span) -> bool:
-        """Whether the sentence is one in which the rule takes a mention."""
-        text = self.note.text
+        """Whether the sentence is one in which the rule takes a mention. Each is looked at once."""
         if self.context is None and self.not_context is None:
             return True
         sentence = _sentence(self.note, span)
-        if self.not_context and self.not_context.search(text, *sentence):
-            return False
-        return self.context is None or bool(self.context.search(text, *sentence))
+        if sentence not in self.about:
+            text = self.note.text
+            refused = self.not_context is not None and bool(self.not_context.search(text, *sentence))
+            found = self.context is None or bool(self.context.search(text, *sentence))
+            self.about[sentence] = found and not refused
+        return self.about[sentence]
 
 
 def _sentence(note: NoteText, span: Span) -> Span:
