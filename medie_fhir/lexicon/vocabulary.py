@@ -21,6 +21,7 @@ _SPELLINGS = (("tumour", "tumor"), ("oesoph", "esoph"), ("oestr", "estr"), ("aem
 _IRREGULAR = {"metastases": "metastasis", "vertebrae": "vertebra", "mets": "metastasis", "biopsies": "biopsy"}
 _ENDS_WITHOUT_PLURAL = ("ss", "us", "is")
 _SHORTEST_PLURAL = 4  # "als" is no plural
+_NEIGHBOURHOOD = 200  # characters of a line on either side that tell whether it is all in capitals
 
 
 class Wording(NamedTuple):
@@ -110,8 +111,9 @@ class Vocabulary:
         letters = [c for c in written if c.isalpha()]
         if not letters or sum(c.isupper() for c in letters) < len(letters) - 1 or not written[0].isupper():
             return False
-        line_end = text.find("\n", end)
-        line = text[text.rfind("\n", 0, start) + 1 : start] + text[end : line_end if line_end >= 0 else len(text)]
+        first = max(text.rfind("\n", 0, start) + 1, start - _NEIGHBOURHOOD)
+        last = text.find("\n", end, end + _NEIGHBOURHOOD)
+        line = text[first:start] + text[end : last if last >= 0 else end + _NEIGHBOURHOOD]
         around = [c for c in line if c.isalpha()]
         return not around or any(c.islower() for c in around)
 
