@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from medie_fhir.asking import NO_ANSWERS, Answers, open_questions, with_answer
-from medie_fhir.coding import Tables, code
+from medie_fhir.coding import Tables, code, more_precise
 from medie_fhir.mapping import Mapping, judge, render, says_anything
-from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
+from medie_fhir.model import CodedFact, Concept, ExtractionRecord, Fact, Json, Outcome
 from medie_fhir.transaction import (
     FACTS,
     Change,
@@ -29,6 +29,9 @@ from medie_fhir.transaction import (
 )
 
 __all__ = ["Draft", "Drafting", "Published"]
+
+_Judged = tuple[Fact, Concept, str | None]
+_MORE_PRECISE = "another value says it more precisely"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class Drafting:
         policy = self.mapping.file.policy
         known = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
         coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
-        return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
+        judged = [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded]
+        return identify(record.document, self._each_tumour_once(judged))
 
     def open_questions(self, facts: Sequence[CodedFact]) -> tuple[tuple[str, str], ...]:
         """The fields and values that no table knows, and that a code would let be written."""
@@ -108,11 +112,23 @@ class Drafting:
         coded = [(f, code(f.field, f.value, self.tables), "") for f in record.facts]
         return {fact.id: fact.fact.field for fact in identify(record.document, coded)}
 
-    def meaning(self, value: str) -> str | None:
-        """The key of the primary diagnosis that a value means; None where it is not known."""
+    def meanings(self, values: Sequence[str]) -> dict[str, str | None]:
+        """The keys of the primary diagnoses that a note's values mean; None where it is not known.
+
+        What another of them says more precisely means that one: "lung cancer" beside "lung adenocarcinoma". Beside two
+        such it may be either.
+        """
         primary = self.mapping.file.primary_field
-        concept = None if primary is None else code(primary, value, self.tables)
-        return None if concept is None or concept.match == "none" else concept.key
+        if primary is None:
+            return {}
+        concepts = [code(primary, value, self.tables) for value in values]
+        keys = [None if concept.match == "none" else concept.key for concept in concepts]
+        precise = more_precise(concepts, self.tables)
+        ends = [{keys[other] for other in others if not precise[other]} for others in precise]
+        return {
+            value: key if not end else next(iter(end)) if len(end) == 1 else None
+            for value, key, end in zip(values, keys, ends, strict=True)
+        }
 
     def says(self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing) -> bool:
         """Whether there is anything to be said, so that the patient must be known."""
@@ -124,6 +140,18 @@ class Drafting:
     def recorded(self, record: ExtractionRecord, standing: Standing) -> str:
         """When this work on the record was first done."""
         return Work.of(record, self._made_by, standing).recorded
+
+    def _each_tumour_once(self, judged: list[_Judged]) -> list[_Judged]:
+        """A primary diagnosis that another written one says more precisely is not written beside it."""
+        primary = self.mapping.file.primary_field
+        here = [n for n, (f, _, reason) in enumerate(judged) if f.field == primary and reason is None]
+        precise = more_precise([judged[n][1] for n in here], self.tables)
+        told = {
+            n
+            for n, others in zip(here, precise, strict=True)
+            if any(judged[here[other]][0].assertion == judged[n][0].assertion for other in others)
+        }
+        return [(f, concept, _MORE_PRECISE if n in told else why) for n, (f, concept, why) in enumerate(judged)]
 
     def rendered(
         self, record: ExtractionRecord, facts: Sequence[CodedFact], recorded: str, apart: Collection[str] = ()

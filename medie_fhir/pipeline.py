@@ -27,7 +27,7 @@ from medie_fhir.errors import (
 )
 from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Task
-from medie_fhir.grounding import AlignRules, Cues, grouped
+from medie_fhir.grounding import AlignRules, Cues, grouped, is_told
 from medie_fhir.lexicon import Lexicon
 from medie_fhir.mapping import Mapping as FhirMapping
 from medie_fhir.model import (
@@ -189,7 +189,10 @@ class Pipeline:
         """A note's facts, each with its tumour where the note has several."""
         drafting = self._drafting
         primary = drafting.mapping.file.primary_field
-        return facts if primary is None else grouped(facts, note, field=primary, meaning=drafting.meaning)
+        if primary is None:
+            return facts
+        meanings = drafting.meanings([fact.value for fact in facts if fact.field == primary and is_told(fact)])
+        return grouped(facts, note, field=primary, meaning=meanings.get)
 
     # --- extraction record → FHIR server ----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from medie_fhir.grounding.align import Aligned, AlignRules, align
 from medie_fhir.grounding.context import assess
 from medie_fhir.grounding.cues import Category, Cue, Cues, Direction, load_cues
 from medie_fhir.grounding.ground import Synonyms, ground
-from medie_fhir.grounding.groups import grouped
+from medie_fhir.grounding.groups import grouped, is_told
 
 __all__ = [
     "AlignRules",
@@ -20,5 +20,6 @@ __all__ = [
     "assess",
     "ground",
     "grouped",
+    "is_told",
     "load_cues",
 ]

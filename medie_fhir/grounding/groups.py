@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from medie_fhir.model import Assertion, Experiencer, Fact, NoteText, Span
 
-__all__ = ["grouped"]
+__all__ = ["grouped", "is_told"]
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _NUMBERED = re.compile(r"(?:#\s?\d{1,2}[.:)]?|\(?\d{1,2}[.)]|[A-H][.)])\s")
@@ -54,13 +54,18 @@ def grouped(
     return tuple(fact.model_copy(update={"group": group(index, fact)}) for index, fact in enumerate(facts))
 
 
+def is_told(fact: Fact) -> bool:
+    """Whether the note says it of the patient, as present."""
+    said = fact.assertion is Assertion.PRESENT and fact.experiencer is Experiencer.PATIENT
+    return said and bool(fact.evidence)
+
+
 def _numbers(facts: Sequence[Fact], field: str, meaning: Callable[[str], str | None]) -> dict[int, int]:
     """The group of each diagnosis, by its place among the facts: one for one meaning."""
     numbers: dict[int, int] = {}
     known: dict[str, int] = {}
     for index, fact in enumerate(facts):
-        is_said = fact.assertion is Assertion.PRESENT and fact.experiencer is Experiencer.PATIENT and fact.evidence
-        if fact.field == field and is_said:
+        if fact.field == field and is_told(fact):
             key = meaning(fact.value)
             numbers[index] = _UNKNOWN if key is None else known.setdefault(key, len(known) + 1)
     return numbers

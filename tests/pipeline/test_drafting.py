@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,27 @@ async def test_what_it_came_to_counts_what_holds_what_no_longer_does_and_what_wa
     assert draft.published(record) == Published("written", resources=1, retracted=1, kept=1)
     retraction = record.model_copy(update={"outcome": Outcome.RETRACTED})
     assert draft.published(retraction).outcome == "retracted"
+
+
+async def test_a_tumour_that_a_note_names_twice_is_written_once_in_the_more_precise_words(
+    pipeline: Pipeline, event: Event, model: Any
+) -> None:
+    model.script = {"adenocarcinoma": {"cancer_type": "lung cancer; lung adenocarcinoma", "stage": "IV"}}
+    text = "HISTORY: Follow-up of lung cancer.\nASSESSMENT: Lung adenocarcinoma, stage IV."
+    _, facts = await read(pipeline, event(text))
+    written = {f.fact.value: f.reason for f in facts}
+    assert written == {
+        "lung cancer": "another value says it more precisely",
+        "lung adenocarcinoma": None,
+        "IV": None,
+    }
+    assert [f.fact.group for f in facts] == [None] * 3, "it is one tumour, and all of the note is of it"
+
+
+async def test_a_general_word_stays_where_the_precise_one_is_not_said_of_the_patient(
+    pipeline: Pipeline, event: Event, model: Any
+) -> None:
+    model.script = {"adenocarcinoma": {"cancer_type": "lung cancer; lung adenocarcinoma"}}
+    text = "ASSESSMENT: Lung cancer.\n\nFAMILY HISTORY: Father had lung adenocarcinoma."
+    _, facts = await read(pipeline, event(text))
+    assert {f.fact.value for f in facts if f.written} == {"lung cancer"}

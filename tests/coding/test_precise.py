@@ -1,0 +1,26 @@
+"""Of a note's values, the more precise ones of the same kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from medie_fhir.coding import Tables, code, more_precise
+
+
+@pytest.mark.parametrize(
+    ("values", "precise"),
+    [
+        (["lung cancer", "lung adenocarcinoma"], [{1}, set()]),
+        (["cancer", "breast cancer", "invasive ductal carcinoma"], [{1, 2}, {2}, set()]),
+        (["lung cancer", "breast cancer"], [set(), set()]),
+        (["breast cancer", "breast cancer"], [set(), set()]),
+        (["right breast cancer", "left invasive ductal carcinoma"], [set(), set()]),
+        (["right breast cancer", "right breast invasive ductal carcinoma"], [{1}, set()]),
+        (["a word of no table", "lung cancer"], [set(), set()]),
+    ],
+)
+def test_a_kind_of_it_says_more_and_another_disease_or_side_does_not(
+    tables: Tables, values: list[str], precise: list[set[int]]
+) -> None:
+    concepts = [code("cancer_type", value, tables) for value in values]
+    assert [set(places) for places in more_precise(concepts, tables)] == precise
