@@ -33,10 +33,11 @@ from oracle import Known  # noqa: E402
 from stand import MODEL  # noqa: E402
 
 from medie_fhir.adapters.fhir_twin import FhirTwin  # noqa: E402
+from medie_fhir.configuration import Configuration  # noqa: E402
 from medie_fhir.model import ExtractionRecord, Fact, Json, NoteEvent  # noqa: E402
 from medie_fhir.pipeline import Pipeline  # noqa: E402
 from medie_fhir.settings import Settings  # noqa: E402
-from medie_fhir.wiring import Configuration, assemble_pipeline  # noqa: E402
+from medie_fhir.wiring import assemble_pipeline  # noqa: E402
 
 __all__ = ["Race"]
 

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import MedieError
 from medie_fhir.model import ExtractionRecord, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 OUT = Path("build/bench.json")
 SECONDS = 4.0

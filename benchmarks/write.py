@@ -42,11 +42,12 @@ from stand import MODEL, each_of, put  # noqa: E402
 from medie_fhir.adapters.fhir_http import FhirHttp  # noqa: E402
 from medie_fhir.adapters.fhir_twin import FhirTwin  # noqa: E402
 from medie_fhir.adapters.fhir_wire import Patience  # noqa: E402
+from medie_fhir.configuration import Configuration  # noqa: E402
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent  # noqa: E402
 from medie_fhir.pipeline import Pipeline  # noqa: E402
 from medie_fhir.settings import Settings  # noqa: E402
 from medie_fhir.transaction import Standing, guarded  # noqa: E402
-from medie_fhir.wiring import Configuration, assemble_pipeline  # noqa: E402
+from medie_fhir.wiring import assemble_pipeline  # noqa: E402
 
 __all__ = ["Race", "Round"]
 

@@ -11,11 +11,11 @@ import hashlib
 from dataclasses import dataclass
 
 from medie_fhir.coding import Tables, digest_of
+from medie_fhir.configuration import mapping_path, read_mapping, read_tables, terminology_of
 from medie_fhir.errors import InvalidMapping, InvalidTerminology, SettingsError
 from medie_fhir.extraction import Task
 from medie_fhir.mapping import Mapping
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import mapping_path, read_mapping, read_tables, terminology_of
 
 __all__ = ["Edits", "Loaded", "Refused"]
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from medie_fhir.configuration import Configuration
 from medie_fhir.document import note_text
 from medie_fhir.grounding import ground
 from medie_fhir.model import (
@@ -39,7 +40,7 @@ from medie_fhir.model import (
 )
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, SystemClock
+from medie_fhir.wiring import SystemClock
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"

@@ -19,11 +19,12 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 # In CI the same examples every time: what lands must not hang on luck. At home new ones are tried at every run.
 # No law is about time: an example may take as long as the machine takes.

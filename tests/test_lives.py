@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 LUNG, COLON, NOTHING = "Lung adenocarcinoma, stage IV.", "Colon adenocarcinoma, stage III.", "A torn meniscus."
 SAID = {

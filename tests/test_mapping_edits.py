@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from medie_fhir.configuration import Configuration, read_mapping
 from medie_fhir.mapping_edits import Edits, Loaded, Refused
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration, read_mapping
 
 VERSION = "\nversion: "
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.document.segment import segment
 from medie_fhir.model import DocumentInfo, ExtractionRecord, NoteText, OffsetMap, Outcome
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 TEXT = "ASSESSMENT: Stage IIIA lung adenocarcinoma. Mother had breast cancer. Started carboplatin."
 Read = Callable[..., Any]

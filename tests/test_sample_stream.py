@@ -11,6 +11,7 @@ import pytest
 
 from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import BrokenBase64, NoteSkipped
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
@@ -18,7 +19,7 @@ from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.transaction import BASE
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 KINDS = ("Condition", "Observation", "Provenance", "DocumentReference", "Device")
 

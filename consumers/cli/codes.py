@@ -11,10 +11,10 @@ from rich.table import Column, Table
 from consumers.cli.options import Config, out, run_async, settings_of
 from medie_fhir.asking import with_answer
 from medie_fhir.coding import code
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Concept, Json
 from medie_fhir.settings import Settings
 from medie_fhir.terminology_server import open_terminology
-from medie_fhir.wiring import Configuration
 
 __all__ = ["codes"]
 

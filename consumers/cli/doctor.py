@@ -15,6 +15,7 @@ from consumers.cli.doctor_write import what_became
 from consumers.cli.options import Config, out, run_async, settings_of
 from consumers.kafka_broker import KafkaBroker
 from medie_fhir.adapters.out_folder import fit
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import (
     FhirForbidden,
     FhirRejected,
@@ -29,7 +30,7 @@ from medie_fhir.model import Json
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.terminology_server import open_terminology
-from medie_fhir.wiring import Configuration, check_learned, open_model
+from medie_fhir.wiring import check_learned, open_model
 
 __all__ = ["doctor"]
 

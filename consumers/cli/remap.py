@@ -22,10 +22,11 @@ from consumers.kafka_broker import KafkaBroker
 from consumers.programs import bundle_topic, publish_dependencies, retry_options
 from consumers.records import stored_records
 from consumers.remap import Outlasted, Progress, Remap, RemapOptions, Selection, StateFile, digest_of
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import SettingsError
 from medie_fhir.fhir_servers import is_asked
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, open_pipeline
+from medie_fhir.wiring import open_pipeline
 
 __all__ = ["remap"]
 

@@ -21,11 +21,12 @@ from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
 from consumers.reloading import reloading
 from medie_fhir.adapters.otel import open_tracing
+from medie_fhir.configuration import Configuration
 from medie_fhir.fhir_servers import check_settings
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import Settings
 from medie_fhir.telemetry import Telemetry, Together
-from medie_fhir.wiring import Configuration, WatchedPipeline, open_pipeline
+from medie_fhir.wiring import WatchedPipeline, open_pipeline
 
 __all__ = ["app"]
 

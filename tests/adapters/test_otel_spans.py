@@ -17,12 +17,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.otel_spans import Spans, _OneLine
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import EventError, FhirRejected, MedieError, ModelUnavailable, NoteSkipped
 from medie_fhir.model import Json
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.telemetry import trace_headers
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 PARENT = f"00-{'a' * 32}-{'b' * 16}-01"
 

@@ -21,12 +21,13 @@ from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.ndjson_files import NdjsonFiles
 from medie_fhir.adapters.shadow import Shadow
 from medie_fhir.adapters.shadowed import Shadowed
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import FhirConflict, FhirUnavailable
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.transaction import BASE, transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 LUNG, COLON = "Lung adenocarcinoma, stage IV.", "Colon adenocarcinoma, stage III."
 SAID = {

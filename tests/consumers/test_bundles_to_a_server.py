@@ -20,12 +20,13 @@ from consumers.memory_broker import MemoryBroker
 from consumers.outcomes import NoteOutcome, Report
 from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import BrokerUnavailable
 from medie_fhir.fhir_servers import open_target
 from medie_fhir.model import Json
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import is_in_error, transaction
-from medie_fhir.wiring import Configuration, WatchedPipeline, assemble_pipeline
+from medie_fhir.wiring import WatchedPipeline, assemble_pipeline
 
 TOPIC = "medie.bundles"
 SAID = {"cancer_type": "lung adenocarcinoma", "stage": "IV", "gene_mutation": "EGFR L858R"}

@@ -15,12 +15,13 @@ from consumers.monitor import MappingInUse
 from consumers.reloading import Reloading, reloading
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.passing import Passing
+from medie_fhir.configuration import Configuration
 from medie_fhir.metrics import MAPPING_RELOADS, Metrics
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 TEXT = "ASSESSMENT: Lung adenocarcinoma, stage IV."
 

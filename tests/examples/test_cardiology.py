@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.document import note_text
 from medie_fhir.model import CodedFact, DocumentInfo, ExtractionRecord, Outcome
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 NOTES = Path(__file__).parents[2] / "examples" / "cardiology"
 ANSWERS: dict[str, dict[str, str]] = yaml.safe_load((NOTES / "answers.yaml").read_text(encoding="utf-8"))

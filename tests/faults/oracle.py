@@ -19,12 +19,13 @@ from notes import answer
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 __all__ = [
     "Known",

@@ -5,13 +5,13 @@ from hashlib import sha256
 
 import pytest
 
+from medie_fhir.configuration import Configuration
 from medie_fhir.document.segment import segment
 from medie_fhir.grounding import ground
 from medie_fhir.lexicon import read_lexically
 from medie_fhir.model import Assertion, Experiencer, Fact, NoteText, OffsetMap
 from medie_fhir.settings import Settings
 from medie_fhir.vocabularies import vocabularies
-from medie_fhir.wiring import Configuration
 
 Reading = Callable[[str, str], list[str]]
 

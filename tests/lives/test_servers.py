@@ -13,11 +13,12 @@ from medie_fhir.adapters.fhir_http import FhirHttp
 from medie_fhir.adapters.fhir_strategies import Strategy, by_strategy
 from medie_fhir.adapters.fhir_twin import FhirTwin, Request
 from medie_fhir.adapters.fhir_twin.profile import Profile
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Published
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import is_as_written, place, transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 Event = Callable[..., bytes]
 

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline, Published
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import is_in_error, place, transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 Event = Callable[..., bytes]
 

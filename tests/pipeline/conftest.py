@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline, Published
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected. No liver metastases."
 SAID_OF_LUNG = {
@@ -30,7 +31,9 @@ SAID_OF_COLON = {"cancer_type": "colon adenocarcinoma", "stage": "III"}
 @pytest.fixture
 def members(pipeline: Pipeline, configuration: Configuration, model: Any, twin: FhirTwin) -> tuple[Pipeline, Pipeline]:
     """The pipelines of two members of a group."""
-    return pipeline, assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
+    return pipeline, assemble_pipeline(
+        Settings(readers=("model",)), configuration, model=model, source=twin, target=twin
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.pipeline import Published
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 Event = Callable[..., bytes]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import (
     SubjectMissing,
 )
@@ -19,7 +20,7 @@ from medie_fhir.pipeline import Pipeline, Published
 from medie_fhir.settings import FhirSettings, Settings
 from medie_fhir.telemetry import Silent
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 Event = Callable[..., bytes]
 

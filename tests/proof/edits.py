@@ -12,10 +12,10 @@ from pathlib import Path
 
 from stand import Stand
 
+from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration
 
 __all__ = ["KINDS", "Edited", "edit", "remapped", "to_edit"]
 

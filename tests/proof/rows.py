@@ -13,10 +13,11 @@ from stand import MODEL, Figure, Stand, Tally, do, each_of, publish, put, say
 from write import Race
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import MedieError
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 __all__ = ["ROWS", "Row"]
 

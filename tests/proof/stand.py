@@ -16,13 +16,14 @@ import httpx
 from oracle import Known, State, content
 
 from medie_fhir.adapters.fhir_http import FhirHttp, Patience
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import FhirConflict, MedieError, NoteSkipped, Policy
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelDescription
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import BASE
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 __all__ = ["MODEL", "Figure", "Stand", "Tally", "do", "each_of", "publish", "put", "say"]
 

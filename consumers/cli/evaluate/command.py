@@ -16,8 +16,8 @@ from consumers.cli.evaluate.run_file import Run, read_run
 from consumers.cli.evaluate.views import errors_view, evaluation_view, show, write_html
 from consumers.cli.mapping.check import settings_with
 from consumers.cli.options import Config, err, out, run_async
+from medie_fhir.configuration import Configuration
 from medie_fhir.evaluation import Gate, GoldNote, load_gate, read_gold
-from medie_fhir.wiring import Configuration
 
 __all__ = ["evaluate"]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from consumers.cli.evaluate.cost import Cost, cost
 from consumers.cli.evaluate.predicted import Predicted
 from consumers.cli.evaluate.run_file import Run, RunHeader
+from medie_fhir.configuration import Configuration
 from medie_fhir.evaluation import (
     Calibration,
     Difference,
@@ -21,7 +22,6 @@ from medie_fhir.evaluation import (
     intervals,
     score,
 )
-from medie_fhir.wiring import Configuration
 
 __all__ = ["Comparison", "Evaluation", "ReaderScores", "compare", "evaluation"]
 

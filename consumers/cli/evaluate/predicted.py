@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medie_fhir.configuration import Configuration
 from medie_fhir.drafting import Drafting
 from medie_fhir.evaluation import GoldNote, Matcher, Verdicts, judge_note, load_vocabulary
 from medie_fhir.model import CodedFact, ExtractionRecord
 from medie_fhir.shipped import shipped
 from medie_fhir.transaction import SourceDocuments
-from medie_fhir.wiring import Configuration
 
 __all__ = ["Predicted"]
 

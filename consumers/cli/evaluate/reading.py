@@ -14,6 +14,7 @@ from consumers.cli.evaluate.run_file import Run, RunHeader, RunLine, RunWriter
 from consumers.cli.extract import read_note
 from consumers.cli.options import err, progress
 from medie_fhir import __version__
+from medie_fhir.configuration import Configuration
 from medie_fhir.described import NO_MODEL
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.evaluation import GoldNote
@@ -22,7 +23,7 @@ from medie_fhir.ports import ModelDescription
 from medie_fhir.reading import LEXICON, MODEL
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import Configuration, open_pipeline
+from medie_fhir.wiring import open_pipeline
 
 __all__ = ["Chosen", "read_notes", "with_readers"]
 

@@ -12,11 +12,11 @@ import typer
 from rich.table import Column, Table
 
 from consumers.cli.options import Config, err, out, settings_of
+from medie_fhir.configuration import read_mapping, read_task
 from medie_fhir.errors import InvalidMapping
 from medie_fhir.mapping import Mapping
 from medie_fhir.model import Json
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import read_mapping, read_task
 
 __all__ = ["check", "settings_with", "tell_faults"]
 

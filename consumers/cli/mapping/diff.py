@@ -16,6 +16,7 @@ from consumers.cli.mapping.check import settings_with, tell_faults
 from consumers.cli.mapping.diff_views import show
 from consumers.cli.options import Config, err, progress, run_async
 from consumers.records import StoredRecord, stored_records
+from medie_fhir.configuration import Configuration, read_mapping, terminology_of
 from medie_fhir.errors import InvalidMapping, RenderError
 from medie_fhir.mapping import DiffSummary, render
 from medie_fhir.mapping import diff as difference
@@ -23,7 +24,7 @@ from medie_fhir.model import ExtractionRecord, Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import FACTS
-from medie_fhir.wiring import Configuration, open_pipeline, read_mapping, terminology_of
+from medie_fhir.wiring import open_pipeline
 
 __all__ = ["diff"]
 

@@ -17,19 +17,12 @@ from consumers.cli.mapping.rendering import Made, Rendering, rendering
 from consumers.cli.mapping.saves import Saves
 from consumers.cli.options import Config, out, run_async
 from medie_fhir.coding import Tables, digest_of
+from medie_fhir.configuration import Configuration, read_mapping, read_tables, read_task, terminology_of
 from medie_fhir.errors import InvalidMapping, InvalidTerminology, RenderError, SettingsError
 from medie_fhir.mapping import Mapping
 from medie_fhir.model import ExtractionRecord
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import (
-    Configuration,
-    WatchedPipeline,
-    open_pipeline,
-    read_mapping,
-    read_tables,
-    read_task,
-    terminology_of,
-)
+from medie_fhir.wiring import WatchedPipeline, open_pipeline
 
 __all__ = ["watch"]
 

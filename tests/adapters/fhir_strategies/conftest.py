@@ -17,12 +17,13 @@ from medie_fhir.adapters.fhir_strategies import NEEDED, adapted
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer, Profile
 from medie_fhir.adapters.fhir_twin.resources import without_extensions
 from medie_fhir.adapters.fhir_write import WritesSingly
+from medie_fhir.configuration import Configuration
 from medie_fhir.mapping import Mapping
 from medie_fhir.model import Json, NoteEvent
 from medie_fhir.pipeline import Pipeline, Published
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import FhirSettings, Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 IDS = [str(uuid.uuid5(uuid.NAMESPACE_URL, str(n))) for n in range(4)]
 KINDS = {"Device": IDS[0], "Condition": IDS[1], "Observation": f"{IDS[1]}-1", "Provenance": IDS[3]}

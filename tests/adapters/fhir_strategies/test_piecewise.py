@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from medie_fhir.adapters.fhir_strategies import ByIdentifier, Piecewise
 from medie_fhir.adapters.fhir_twin import FhirTwin, Profile
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import FhirConflict, FhirError, FhirRejected, FhirUnavailable, Policy
 from medie_fhir.model import ExtractionRecord, Json, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.transaction import is_in_error, transaction
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 LUNG = "ASSESSMENT: Lung adenocarcinoma, stage IV, with brain metastases. EGFR L858R detected."
 AMENDED = LUNG.replace(" EGFR L858R detected.", "").replace("IV", "III")

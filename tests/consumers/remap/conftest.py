@@ -16,12 +16,13 @@ from consumers.remap import Progress, Remap, RemapOptions
 from consumers.retrying import RetryOptions
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.unwritten import Unwritten
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import FhirError
 from medie_fhir.model import ExtractionRecord, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 NOTES = {
     "ASSESSMENT: Lung adenocarcinoma, stage IV.": {"cancer_type": "lung adenocarcinoma", "stage": "IV"},

@@ -8,12 +8,13 @@ import pytest
 
 from consumers.cli.evaluate.reading import Chosen, _Reading, with_readers
 from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.configuration import Configuration
 from medie_fhir.errors import ModelUnavailable
 from medie_fhir.evaluation import GoldNote
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelRequest
 from medie_fhir.settings import Settings
-from medie_fhir.wiring import Configuration, assemble_pipeline
+from medie_fhir.wiring import assemble_pipeline
 
 
 @pytest.mark.parametrize(

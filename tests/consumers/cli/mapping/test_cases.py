@@ -9,10 +9,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from consumers.cli.app import app
+from medie_fhir.configuration import read_task
 from medie_fhir.mapping import load_case
 from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import read_task
 
 WRONG = """# ours
 about: A drug
