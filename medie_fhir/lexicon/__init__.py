@@ -2,6 +2,6 @@
 
 from medie_fhir.lexicon.file import Lexicon, load_lexicon
 from medie_fhir.lexicon.read import READER, read_lexically
-from medie_fhir.lexicon.vocabulary import Term, Vocabulary
+from medie_fhir.lexicon.vocabulary import Vocabulary, Wording
 
-__all__ = ["READER", "Lexicon", "Term", "Vocabulary", "load_lexicon", "read_lexically"]
+__all__ = ["READER", "Lexicon", "Vocabulary", "Wording", "load_lexicon", "read_lexically"]

@@ -1,86 +1,28 @@
-"""A lexicon: for each field of a task, the tables and grammars by which the lexical reader sees its values.
+"""A lexicon: for each field of a task, the rules by which the lexical reader sees its values. See docs/lexicon.md.
 
 It is a folder beside the task's file (``schemas/tasks/oncology/``), a YAML file of rules for each field, and no code:
-another clinical field is another folder. A rule takes what a table names or what a regular expression matches, and
-says what must, and what may not, stand around it.
+another clinical field is another folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Mapping
-from functools import cached_property, lru_cache
-from typing import Annotated, Any, Self
+from collections.abc import Container, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from medie_fhir.errors import InvalidTask
+from medie_fhir.lexicon.rule import MACRO, Rule, Tests
 from medie_fhir.model import Frozen
 
-__all__ = ["Lexicon", "Rule", "load_lexicon"]
+__all__ = ["Lexicon", "load_lexicon"]
 
-_MACRO = re.compile(r"\{([a-z][a-z_]*)\}")
 _MACROS = "macros"
-_Pattern = Annotated[str, Field(min_length=1)]
-_PATTERNS = (
-    *("pattern", "before", "after", "without", "context", "not_context"),
-    *("not_before", "not_after", "only_before", "only_after", "note", "not_note"),
-)
-
-
-class Rule(Frozen):
-    """How one kind of mention is seen. Regular expressions are Python's, and don't look at case but for ``(?-i:…)``.
-
-    ``table``: a terminology table whose wordings are mentions; of its entries only those of ``kinds``, or none of
-    ``not_kinds``. ``pattern``: a regular expression; its group ``value``, or all of it, is the mention. A group
-    ``also`` is what a text says once of several ("positive" of "ER" in "ER and PR positive"): the value is both.
-    ``only_before`` and ``only_after``: what must stand directly there, be it taken into the mention or not.
-    ``before`` and ``after``: what stands directly there belongs to the mention ("left" before a site).
-    ``without``: what a whole mention may not be. ``context``: what its sentence, or the line that leads in its list,
-    must match; ``not_context``: may not match. ``not_before`` and ``not_after``: what may not stand directly there.
-    ``note``: what must stand somewhere in the note; ``not_note``: what may nowhere (a class of drugs is no mention
-    where one of them is named). ``only_alone``: it is one only where no rule of its field without
-    this key saw anything in the note ("adenocarcinoma", where nothing says of what).
-    ``sections`` and ``not_sections``: kinds of sections in which alone, or never, it is one.
-    ``confidence``: how sure a mention of this rule is, in 0–1, before calibration.
-    """
-
-    table: str | None = None
-    kinds: tuple[str, ...] = ()
-    not_kinds: tuple[str, ...] = ()
-    pattern: _Pattern | None = None
-    only_before: _Pattern | None = None
-    only_after: _Pattern | None = None
-    before: _Pattern | None = None
-    after: _Pattern | None = None
-    without: _Pattern | None = None
-    context: _Pattern | None = None
-    not_context: _Pattern | None = None
-    not_before: _Pattern | None = None
-    not_after: _Pattern | None = None
-    note: _Pattern | None = None
-    not_note: _Pattern | None = None
-    only_alone: bool = False
-    sections: frozenset[str] = frozenset()
-    not_sections: frozenset[str] = frozenset()
-    confidence: float = Field(default=0.9, ge=0, le=1)
-
-    @field_validator(*_PATTERNS)
-    @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            compiled(_MACRO.sub("x", pattern))
-        return pattern
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
-        if (self.table is None) == (self.pattern is None):
-            raise ValueError("a rule has either a table or a pattern")
-        if self.table is None and (self.kinds or self.not_kinds):
-            raise ValueError("kinds are of a table's entries")
-        return self
 
 
 class Lexicon(Frozen):
@@ -90,15 +32,16 @@ class Lexicon(Frozen):
     fields: Mapping[str, tuple[Rule, ...]] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _macros_are_there(self) -> Self:
+    def _patterns_compile(self) -> Self:
+        faults: list[str] = []
         for name, rules in self.fields.items():
             for number, rule in enumerate(rules):
-                for key, pattern in rule.model_dump(exclude_none=True).items():
-                    if isinstance(pattern, str) and key != "table":
-                        try:
-                            compiled(self.expanded(pattern))
-                        except ValueError as fault:
-                            raise ValueError(f"fields.{name}.{number}.{key}: {fault}") from None
+                try:
+                    rule.tests(self.expanded)
+                except ValueError as fault:
+                    faults += (f"fields.{name}.{number}.{line}" for line in str(fault).splitlines())
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
     def expanded(self, pattern: str, depth: int = 0) -> str:
@@ -111,7 +54,12 @@ class Lexicon(Frozen):
                 raise ValueError(f"no macro {match[1]!r}")
             return f"(?:{self.expanded(self.macros[match[1]], depth + 1)})"
 
-        return _MACRO.sub(text, pattern)
+        return MACRO.sub(text, pattern)
+
+    @cached_property
+    def tests(self) -> Mapping[str, tuple[Tests, ...]]:
+        """The rules of each field with their patterns compiled."""
+        return {name: tuple(rule.tests(self.expanded) for rule in rules) for name, rules in self.fields.items()}
 
     @cached_property
     def tables(self) -> frozenset[str]:
@@ -121,13 +69,21 @@ class Lexicon(Frozen):
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of all of it, in a canonical form."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(_canonical(self).encode()).hexdigest()
+
+
+def _canonical(lexicon: Lexicon) -> str:
+    fields = {
+        name: [{k: sorted(v) if isinstance(v, frozenset) else v for k, v in rule} for rule in rules]
+        for name, rules in lexicon.fields.items()
+    }
+    return repr((dict(lexicon.macros), fields))
 
 
 def load_lexicon(files: Mapping[str, str], fields: Container[str]) -> Lexicon:
     """A lexicon from its files' texts, by the field that each is of; ``macros`` is of none.
 
-    Raises InvalidTask, with every fault on a line of its own: its file and line, or its rule by number.
+    Raises InvalidTask, with every fault on a line of its own, with its file and line.
     """
     contents: dict[str, Any] = {}
     faults: list[str] = []
@@ -143,17 +99,37 @@ def load_lexicon(files: Mapping[str, str], fields: Container[str]) -> Lexicon:
         try:
             return Lexicon.model_validate({"macros": contents.pop(_MACROS, {}), "fields": contents})
         except ValidationError as error:
-            faults = [
-                f"{'.'.join(map(str, fault['loc'])) or 'lexicon'}: {fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_input=False)
-            ]
+            faults = [line for fault in error.errors(include_input=False) for line in _told(fault, files)]
     raise InvalidTask("\n".join(f"lexicon: {fault}" for fault in faults))
 
 
-@lru_cache(maxsize=2048)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of a rule. Raises ValueError."""
-    try:
-        return re.compile(pattern, re.IGNORECASE)
-    except (re.error, RecursionError, OverflowError) as fault:
-        raise ValueError(f"not a regular expression: {fault}") from fault
+def _told(fault: ErrorDetails, files: Mapping[str, str]) -> list[str]:
+    """A fault of validation, which may be several of patterns, each with its file and line."""
+    text = fault["msg"].removeprefix("Value error, ")
+    if fault["loc"] or not text.startswith("fields."):
+        return [_at(list(map(str, fault["loc"])), text, files)]
+    lines = (line.split(": ", 1) for line in text.splitlines())
+    return [_at(place.split("."), told, files) for place, told in lines]
+
+
+def _at(place: Sequence[str], text: str, files: Mapping[str, str]) -> str:
+    """What is said of a place, with its file and line; ``fields`` leads the places of rules."""
+    name, *inner = place[1:] if place[:1] == ["fields"] and place[1:] else place or ["lexicon"]
+    key = f"{inner[-1]}: " if inner[1:] else ""
+    if name not in files:
+        return f"{name}: {key}{text}"
+    return f"{name}.yaml: line {_line(yaml.compose(files[name], yaml.SafeLoader), inner)}: {key}{text}"
+
+
+def _line(node: yaml.Node | None, place: Sequence[str]) -> int:
+    """The line of a place in a YAML text, counted from one."""
+    line = 1
+    for part in ("", *place):
+        if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+        elif isinstance(node, yaml.MappingNode) and part:
+            node = next((value for key, value in node.value if key.value == part), None)
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+    return line
