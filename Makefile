@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check stack stack-down stack-demo bench faults fhir-proof fuzz validate schemas dev clean
+.PHONY: help demo test check stack stack-down stack-demo vllm vllm-down bench faults fhir-proof fuzz validate schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,12 @@ stack-down: ## Stop them; ARGS=--wipe deletes their data too
 stack-demo: stack ## Stream the sample notes through the real ones
 	@. build/stack.env && $(BIN)/medie-fhir samples && $(BIN)/medie-fhir run --until-end
 	@$(BIN)/python deploy/local/stack.py show $(ARGS)
+
+vllm: $(VENV)/.installed ## Install vLLM for the CPU once (5.3 GB), and start it with the embedded model's base and adapter
+	@$(BIN)/python deploy/local/vllm/local_vllm.py start $(ARGS)
+
+vllm-down: ## End it
+	@$(BIN)/python deploy/local/vllm/local_vllm.py stop
 
 bench: $(VENV)/.tested ## Measure, and write build/bench*.json; a real Kafka and a real HAPI need Java and Maven
 	@$(BIN)/python benchmarks/run.py
