@@ -20,6 +20,7 @@ from typing import Any, NoReturn, Self
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from medie_fhir.adapters.engine_pace import NO_LOAD, EnginePace, Load, load_of
 from medie_fhir.errors import ModelOutputError, ModelRefused, ModelRejected, ModelUnavailable, SettingsError
 from medie_fhir.model import Json
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
@@ -29,6 +30,7 @@ __all__ = ["OpenAiHttp"]
 
 _BUSY = {408, 425, 429}
 _REFUSED = {401, 403, 404}
+_METRICS_SECONDS = 5.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -36,10 +38,12 @@ class OpenAiHttp:
     """A ModelServer (see ports) over HTTP.
 
     ``base_url`` with or without ``/v1``. ``model`` is the name to ask for: with vLLM, the LoRA module's. ``timeout`` is
-    for a whole answer, in seconds, further attempts included; ``attempts`` are made in quick succession where the
-    server is not reachable, busy or failing, at waits that grow from ``backoff`` seconds, with jitter. ``concurrency``
-    is the most requests in flight. ``known`` is what the caller knows of the server beyond what it says of itself (the
-    embedded one's adapter digest). Proxies of the environment are not used: note text goes where ``base_url`` says.
+    for a whole answer, in seconds, further attempts included, and ``per_token`` is added to it for each token that the
+    answer may have; ``attempts`` are made in quick succession where the server is not reachable, busy or failing, at
+    waits that grow from ``backoff`` seconds, with jitter. ``concurrency`` is the most requests in flight; where the
+    server tells its queue, there are fewer while that is long (:mod:`.engine_pace`). ``known`` is what the caller knows
+    of the server beyond what it says of itself (the embedded one's adapter digest). Proxies of the environment are not
+    used: note text goes where ``base_url`` says.
 
     Raises SettingsError for a URL that is none.
     """
@@ -51,6 +55,7 @@ class OpenAiHttp:
         *,
         api_key: str | None = None,
         timeout: float = 300.0,
+        per_token: float = 0.0,
         concurrency: int = 8,
         attempts: int = 3,
         backoff: float = 0.25,
@@ -59,10 +64,11 @@ class OpenAiHttp:
     ) -> None:
         self._model = model
         self._timeout = timeout
+        self._per_token = per_token
         self._attempts = attempts
         self._backoff = backoff
         self._known = known
-        self._free = asyncio.Semaphore(concurrency)
+        self._pace = EnginePace(concurrency, self._load)
         url = _url(base_url)
         self._where = url.netloc.decode()
         self._client = httpx.AsyncClient(
@@ -89,8 +95,9 @@ class OpenAiHttp:
                 "json_schema": {"name": "answer", "schema": request.json_schema, "strict": True},
             },
         }
-        async with self._free:
-            return _answer(await self._json("POST", "/v1/chat/completions", body))
+        seconds = self._timeout + self._per_token * request.max_tokens
+        async with self._pace.turn():
+            return _answer(await self._json("POST", "/v1/chat/completions", body, seconds))
 
     async def describe(self) -> ModelDescription:
         """Which model, adapter and server answer. Raises ModelRefused where the server knows no model of our name."""
@@ -112,6 +119,7 @@ class OpenAiHttp:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._pace.aclose()
         await self._client.aclose()
 
     async def __aenter__(self) -> Self:
@@ -130,8 +138,19 @@ class OpenAiHttp:
             return name
         return f"{name} {version}" if version else name
 
-    async def _json(self, method: str, path: str, body: Json | None = None) -> Json:
-        """The JSON object that the server answers, within the time for a whole answer."""
+    async def _load(self) -> Load | None:
+        """How much the server has to do, where it tells (vLLM does)."""
+        try:
+            response = await self._client.get("/metrics", timeout=_METRICS_SECONDS)
+        except httpx.HTTPError:
+            return None
+        if response.is_server_error:
+            return None
+        return load_of(response.text) if response.is_success else NO_LOAD
+
+    async def _json(self, method: str, path: str, body: Json | None = None, seconds: float | None = None) -> Json:
+        """The JSON object that the server answers, within the time for it."""
+        seconds = self._timeout if seconds is None else seconds
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(ModelUnavailable),
             stop=stop_after_attempt(self._attempts),
@@ -139,11 +158,11 @@ class OpenAiHttp:
             reraise=True,
         )
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 return await attempts(self._once, method, path, body)
         except TimeoutError:
             pass  # raised below, so that no request (note text) hangs on the exception
-        raise ModelUnavailable(f"{self._where} gave no answer within {self._timeout:g} s")
+        raise ModelUnavailable(f"{self._where} gave no answer within {seconds:g} s")
 
     async def _once(self, method: str, path: str, body: Json | None) -> Json:
         try:

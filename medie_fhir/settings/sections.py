@@ -48,8 +48,15 @@ class ModelSettings(Part):
     )
     name: str = Field(default="medical-ie", description="The model or LoRA module to ask for.")
     api_key: SecretStr | None = Field(default=None, description="Bearer token for the model server.")
-    timeout_seconds: float = Field(default=120.0, gt=0, description="For one answer.")
-    concurrency: int = Field(default=8, ge=1, description="Requests at once; the embedded model takes one.")
+    timeout_seconds: float = Field(default=120.0, gt=0, description="For one answer, and `seconds_per_token` more.")
+    seconds_per_token: float = Field(
+        default=0.1, ge=0, description="So much longer may an answer take for each token that it may have."
+    )
+    concurrency: int = Field(
+        default=8,
+        ge=1,
+        description="Most requests at once; fewer while vLLM's queue is long. The embedded model takes one.",
+    )
     cache: Path | None = Field(
         default=None,
         description="A folder that keeps the model's answers, so that no text is read twice. It holds patients' data.",
