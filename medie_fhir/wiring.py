@@ -6,16 +6,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
+
+from medie_fhir.adapters.cached_model import CachedModel
 from medie_fhir.adapters.fhir_pace import PacedFhir
+from medie_fhir.adapters.llama_cpp import LlamaCpp
+from medie_fhir.adapters.model_files import ADAPTER, BASE, LEARNED, locate
+from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.unwritten import Unwritten
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.configuration import Configuration
 from medie_fhir.document import TextLimits
-from medie_fhir.errors import ModelRefused
+from medie_fhir.errors import ModelRefused, SettingsError
 from medie_fhir.event import EventOptions
+from medie_fhir.extraction import Task
 from medie_fhir.fhir_servers import is_asked, open_source, open_target
-from medie_fhir.model_servers import check_learned, open_model
 from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
@@ -28,8 +34,13 @@ __all__ = [
     "SystemClock",
     "WatchedPipeline",
     "assemble_pipeline",
+    "check_learned",
+    "open_model",
     "open_pipeline",
 ]
+
+
+_EMBEDDED_TIMEOUT_SECONDS = 600.0  # it takes one request at a time, on a machine that may be busy with others
 
 
 class SystemClock:
@@ -38,6 +49,52 @@ class SystemClock:
     def now(self) -> datetime:
         """The present instant, in UTC."""
         return datetime.now(UTC)
+
+
+def check_learned(settings: Settings, task: Task) -> None:
+    """Raise SettingsError where the embedded model would be asked what it has not learned, and would say anything."""
+    if settings.model.base_url is None and task.adapter != LEARNED:
+        raise SettingsError(
+            f"model.base_url: the embedded model has learned the questions of '{LEARNED}', and the task {task.name}"
+            f" asks those of '{task.adapter}': name a server that has learned them"
+        )
+
+
+@asynccontextmanager
+async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
+    """The model server that the settings name, or the embedded model, started. Raises DependencyMissing."""
+    model = settings.model
+    async with AsyncExitStack() as stack:
+        if model.base_url is None:
+            embedded = stack.enter_context(LlamaCpp(locate(BASE.name), locate(ADAPTER.name), name=model.name))
+            client = OpenAiHttp(
+                embedded.url,
+                model.name,
+                api_key=embedded.api_key,
+                timeout=_EMBEDDED_TIMEOUT_SECONDS,
+                concurrency=1,
+                known=embedded.description,
+            )
+        else:
+            client = OpenAiHttp(
+                model.base_url,
+                model.name,
+                api_key=_secret(model.api_key),
+                timeout=model.timeout_seconds,
+                per_token=model.seconds_per_token,
+                concurrency=model.concurrency,
+            )
+        stack.push_async_callback(client.aclose)
+        if model.cache is None:
+            yield client
+            return
+        cached = CachedModel(client, model.cache, mebibytes=model.cache_mebibytes)
+        stack.push_async_callback(cached.aclose)
+        yield cached
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 @asynccontextmanager
@@ -102,11 +159,6 @@ class WatchedPipeline(Pipeline):
     pace: PacedFhir | None
     terminology: AskedTerminology | None
 
-    def adopt(self, model: ModelServer) -> None:
-        """Go on with this model server; a note that is being read ends by the one that it began with."""
-        self.model.serve(model)
-        self.ask(self.model.pinned())
-
 
 def assemble_pipeline(
     settings: Settings,
@@ -156,5 +208,4 @@ def assemble_pipeline(
         lexicon=configuration.lexicon,
     )
     pipeline.written, pipeline.pace = written, pace
-    pipeline.ask(pipeline.model.pinned())
     return pipeline
