@@ -26,7 +26,7 @@ _MOST_WORDS = 40  # a longer "value" is a copied passage, never a fact
 _HYPHENS = re.compile("[\u2010\u2011\u2012\u2013\u2014\u00ad]")
 _BLANK = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?%?")
-_PARTED = re.compile(r"[;|]")
+_PARTED = re.compile(r"[;|](?![^()]*\))")  # "t(9;22)" is one
 _NO_WORDS = FieldWords()
 
 
@@ -39,7 +39,7 @@ class Likeness:
 
 
 def items(value: str) -> tuple[str, ...]:
-    """The facts of a value that is written as one text: parted by ``;`` and ``|``; words such as "none" are no fact."""
+    """The facts of a value that is written as one text: parted by ``;`` and ``|`` outside of brackets; words such as "none" are no fact."""
     parts = (_BLANK.sub(" ", part).strip(" .\t\n") for part in _PARTED.split(value))
     return tuple(part for part in parts if part.lower() not in NO_VALUES)
 

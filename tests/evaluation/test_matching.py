@@ -66,6 +66,7 @@ def test_a_copied_passage_matches_nothing(matcher: Matcher) -> None:
 
 def test_a_value_of_several_facts_is_parted_and_words_for_none_are_none() -> None:
     assert items(" a ; None|b.; n/a;") == ("a", "b")
+    assert items("t(11;14) by FISH; del(17p)") == ("t(11;14) by FISH", "del(17p)")
 
 
 @given(wording=WORDINGS, field=FIELD)
