@@ -7,8 +7,9 @@ sentence's end. Of two cues that overlap the longer counts, and a pseudo-cue ("n
 
 Ours beyond the paper: a cue within the mention itself says nothing new ("no evidence of disease"), and a mention that
 holds its own result ("PR positive") takes none from what follows ("and HER2 negative"); a forward cue ends
-where another begins, unless they follow on each other ("no history of"); the line above a list speaks of its items;
-and the section speaks where the sentence is silent.
+where another begins, unless they follow on each other ("no history of"), while a person stays the subject of what
+follows ("her mother was diagnosed with"); the line above a list speaks of its items; and the section speaks where the
+sentence is silent.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from medie_fhir.grounding.cues import CUE_WORD, Category, Cue, Cues, Direction, cue_word
-from medie_fhir.grounding.surroundings import surroundings
+from medie_fhir.grounding.cues import BEGIN, CUE_WORD, WORD_KINDS, Category, Cue, Cues, Direction, cue_word
+from medie_fhir.grounding.surroundings import ITEM_MARK, surroundings
 from medie_fhir.model import Assertion, Experiencer, NoteText, Span
 
 __all__ = ["assess"]
@@ -32,10 +33,11 @@ _ASSERTIONS = (  # where several cues speak, the first of these counts
     (Category.PLANNED, Assertion.PLANNED),
     (Category.HISTORICAL, Assertion.HISTORICAL),
 )
-_SILENT = frozenset((Category.PSEUDO, Category.TERMINATOR))
-_RESULTS = frozenset(
-    (Category.ABSENT, Category.RESULT, Category.TERMINATOR)
-)  # "negative", "not seen"; "positive", "amplified"
+_SILENT = frozenset((Category.PSEUDO, Category.TERMINATOR, Category.CLAUSE))
+_RESULTS = frozenset(  # "negative", "not seen"; "positive", "amplified"
+    (Category.ABSENT, Category.RESULT, Category.TERMINATOR, Category.CLAUSE)
+)
+_WHOSE = frozenset((Category.FAMILY, Category.OTHER))
 _FOLLOWS_ON = 2  # words between two cues that speak together: "no known family history of"
 _NOTHING: Mapping[str, Assertion] = MappingProxyType({})
 
@@ -76,14 +78,24 @@ def assess(
     if any(f.cue.category in _RESULTS for f in everything if _within(words, f, span)):
         found = [f for f in found if not (f.cue.category in _RESULTS and f.cue.direction is Direction.BACKWARD)]
     target = [i for i, word in enumerate(words) if word.start < span.end and word.end > span.start]
-    speaking = _speaking(found, target, words)
+    lead = sum(word.end <= around.lead.end for word in words) if around.lead else 0
+    speaking = _speaking(found, target, words, lead)
     section = note.section_at(span.start)
     return _assertion(speaking, section, section_assertions), _experiencer(speaking, words, section)
 
 
 def _words(text: str, lead: Span | None, sentence: Span) -> list[_Word]:
-    stretches = (lead, sentence) if lead else (sentence,)
-    words = [_Word(cue_word(m), m.start(), m.end()) for s in stretches for m in CUE_WORD.finditer(text, *s)]
+    words: list[_Word] = []
+    for stretch in (lead, sentence) if lead else (sentence,):
+        mark = ITEM_MARK.match(text, *stretch)
+        begin: int | None = mark.end() if mark else stretch.start
+        for match in CUE_WORD.finditer(text, *stretch):
+            if begin is not None and match.start() >= begin:
+                words.append(_Word(BEGIN, begin, begin))
+                begin = None
+            words.append(_Word(cue_word(match), match.start(), match.end()))
+            if match[0] == ";":
+                begin = match.end()
     return words if words and words[-1].folded == "." else [*words, _Word(".", sentence.end, sentence.end)]
 
 
@@ -94,25 +106,36 @@ def _cues_in(words: Sequence[_Word], cues: Cues, span: Span) -> Iterator[_Found]
     """
     place = 0
     while place < len(words):
+        longest = 0
         for cue in cues.by_first_word.get(words[place].folded, ()):
+            if len(cue.words) < longest:
+                break
             found = _Found(cue, place, place + len(cue.words))
-            if tuple(word.folded for word in words[place : found.last]) != cue.words:
+            if not _is_at(cue, words, place) or (cue.category is Category.PSEUDO and _within(words, found, span)):
                 continue
-            if cue.category is Category.PSEUDO and _within(words, found, span):
-                continue
+            longest = len(cue.words)
             yield found
-            place = found.last
-            break
-        else:
-            place += 1
+        place += longest or 1
+
+
+def _is_at(cue: Cue, words: Sequence[_Word], place: int) -> bool:
+    if place + len(cue.words) > len(words):
+        return False
+    return all(
+        words[at].folded == word or words[at].folded in WORD_KINDS.get(word, ())
+        for at, word in enumerate(cue.words, place)
+    )
 
 
 def _within(words: Sequence[_Word], found: _Found, span: Span) -> bool:
     return words[found.first].start < span.end and words[found.last - 1].end > span.start
 
 
-def _speaking(found: Sequence[_Found], target: Sequence[int], words: Sequence[_Word]) -> frozenset[Category]:
-    """The categories of the cues in whose scope the target stands."""
+def _speaking(found: Sequence[_Found], target: Sequence[int], words: Sequence[_Word], lead: int) -> frozenset[Category]:
+    """The categories of the cues in whose scope the target stands.
+
+    A cue right before the colon of the line above a list (the first ``lead`` words) speaks of its items: "Declined:".
+    """
     if not target:
         return frozenset()
     first, last = target[0], target[-1] + 1
@@ -120,7 +143,7 @@ def _speaking(found: Sequence[_Found], target: Sequence[int], words: Sequence[_W
     for number, one in enumerate(found):
         if one.cue.category in _SILENT:
             continue
-        if one.last <= first and one.cue.direction is not Direction.BACKWARD:
+        if one.last <= first and (one.cue.direction is not Direction.BACKWARD or one.last == lead - 1):
             between = found[number + 1 :]
             reaches = _reaches(words, one, between, one.last, first)
         elif one.first >= last and one.cue.direction is not Direction.FORWARD:
@@ -138,11 +161,16 @@ def _reaches(words: Sequence[_Word], one: _Found, others: Sequence[_Found], star
     if one.cue.scope is not None and sum(w.folded[0].isalnum() for w in words[start:end]) > one.cue.scope:
         return False
     forward = one.last == start
+    is_person = forward and one.cue.category in _WHOSE and one.cue.direction is Direction.BOTH
     chain = one.last
     for other in others:
         if not (start <= other.first and other.last <= end) or other.cue.category is Category.PSEUDO:
             continue
         if other.cue.category is Category.TERMINATOR:
+            return False
+        if is_person:
+            continue
+        if other.cue.category is Category.CLAUSE:
             return False
         if not forward or other.cue.direction is not Direction.FORWARD:
             continue

@@ -2,6 +2,9 @@
 
 Each row is a cue with its category, direction and scope, and a sentence that shows it: the target in double square
 brackets, and what the note says of it. The sentences are tests of the list and of the engine at once.
+
+In a cue ``^`` is where a sentence, an item of a list or what follows a semicolon begins, and a word in angle brackets
+is any word of its kind (:data:`WORD_KINDS`): "scheduled for <when>".
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from medie_fhir.errors import InvalidTerminology
 from medie_fhir.grounding.fold import MINUS
 from medie_fhir.model import Assertion, Experiencer
 
-__all__ = ["CUE_WORD", "Category", "Cue", "Cues", "Direction", "load_cues"]
+__all__ = ["BEGIN", "CUE_WORD", "WORD_KINDS", "Category", "Cue", "Cues", "Direction", "load_cues"]
 
 _COLUMNS = ["cue", "category", "direction", "scope", "test", "expected"]
 _Kind = TypeVar("_Kind", bound=StrEnum)
@@ -26,6 +29,67 @@ _TARGET = re.compile(r"\[\[(.+?)\]\]")
 _PLUS = r"(?<=\()\+(?=\))|(?<=[A-Za-z0-9])\+"
 CUE_WORD = re.compile(rf"(?P<minus>{MINUS})|(?P<plus>{_PLUS})|[^\W_]+(?:['’][^\W_]+)*|[?;:,./]")
 """The words and marks of a sentence for cues; a minus or plus that is a result stands as "(-)" or "(+)"."""
+BEGIN = "^"
+_CUE_PART = re.compile(rf"(?P<kind><\w+>|\^)|{CUE_WORD.pattern}")
+_PEOPLE = "mother father sister brother daughter son mom dad husband wife spouse partner parents family grandson niece"
+WORD_KINDS: Mapping[str, frozenset[str]] = {
+    "<begin>": frozenset((BEGIN, ":", ",", "and", "then")),  # before an imperative: "Start"
+    "<number>": frozenset(map(str, range(32))),  # of a date
+    "<person>": frozenset(["she", "he", "they", "pt", "patient", "i", "we"]),
+    "<possessive>": frozenset(["her", "his", "their", "the", "patient's", "pt's"]),
+    "<relative>": frozenset(_PEOPLE.split()),
+    "<when>": frozenset(
+        [
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+            "mon",
+            "tue",
+            "tues",
+            "wed",
+            "thu",
+            "thurs",
+            "fri",
+            "sat",
+            "sun",
+            "january",
+            "february",
+            "march",
+            "april",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+            "jan",
+            "feb",
+            "mar",
+            "apr",
+            "may",
+            "jun",
+            "jul",
+            "aug",
+            "sep",
+            "sept",
+            "oct",
+            "nov",
+            "dec",
+            "tomorrow",
+            "tonight",
+            "next",
+            "early",
+            "late",
+            "mid",
+            "this",
+        ]
+    ),
+}
 
 
 class Category(StrEnum):
@@ -42,6 +106,7 @@ class Category(StrEnum):
     OTHER = "other"  # someone else, or nobody: the literature
     PSEUDO = "pseudo"  # looks like a cue, and is none
     TERMINATOR = "terminator"  # ends the scope of others
+    CLAUSE = "clause"  # ends it too, but for a person's: "her mother was diagnosed with"
 
 
 class Direction(StrEnum):
@@ -68,15 +133,18 @@ class Cue:
 
 @dataclass(frozen=True, eq=False)
 class Cues:
-    """All cues, by their first word, the longest first."""
+    """All cues, by their first word, the longest first. The same words may stand with two categories or directions."""
 
     rows: tuple[Cue, ...]
     by_first_word: Mapping[str, tuple[Cue, ...]]
 
 
-def cue_words(text: str) -> tuple[str, ...]:
-    """The words of a phrase, as the engine compares them."""
-    return tuple(cue_word(match) for match in CUE_WORD.finditer(text))
+def _cue_words(text: str) -> tuple[str, ...]:
+    """The words of a cue, as the engine compares them."""
+    words = tuple(match["kind"] or cue_word(match) for match in _CUE_PART.finditer(text))
+    if unknown := next((word for word in words if word.startswith("<") and word not in WORD_KINDS), None):
+        raise ValueError(f"{unknown} is none of the kinds of words: {', '.join(WORD_KINDS)}")
+    return words
 
 
 def cue_word(match: re.Match[str]) -> str:
@@ -95,7 +163,7 @@ def load_cues(text: str) -> Cues:
         raise InvalidTerminology(f"cues: line 1: the columns must be {','.join(_COLUMNS)}")
     rows: list[Cue] = []
     faults: list[str] = []
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[tuple[tuple[str, ...], Category, Direction], int] = {}
     try:
         for row in reader:
             try:
@@ -103,9 +171,10 @@ def load_cues(text: str) -> Cues:
             except ValueError as fault:
                 faults.append(f"cues: line {reader.line_num}: {fault}")
                 continue
-            if cue.words in seen:
-                faults.append(f"cues: line {cue.line}: the cue of line {seen[cue.words]} again")
-            seen[cue.words] = cue.line
+            key = cue.words, cue.category, cue.direction
+            if key in seen:
+                faults.append(f"cues: line {cue.line}: the cue of line {seen[key]} again")
+            seen[key] = cue.line
             rows.append(cue)
     except csv.Error as fault:
         faults.append(f"cues: line {reader.line_num}: {fault}")
@@ -115,13 +184,14 @@ def load_cues(text: str) -> Cues:
         raise InvalidTerminology("\n".join(faults))
     first: dict[str, list[Cue]] = {}
     for cue in sorted(rows, key=lambda cue: -len(cue.words)):
-        first.setdefault(cue.words[0], []).append(cue)
+        for word in WORD_KINDS.get(cue.words[0], (cue.words[0],)):
+            first.setdefault(word, []).append(cue)
     return Cues(tuple(rows), {word: tuple(cues) for word, cues in first.items()})
 
 
 def _cue(row: Mapping[str, str | None], line: int) -> Cue:
     values = {column: (row.get(column) or "").strip() for column in _COLUMNS}
-    words = cue_words(values["cue"])
+    words = _cue_words(values["cue"])
     targets = list(_TARGET.finditer(values["test"]))
     if not words or None in row:
         raise ValueError("no cue" if not words else "more values than columns")

@@ -102,8 +102,8 @@ def _said(span: Span, note: NoteText, rules: AlignRules, cues: Cues) -> _Said:
     said = assess(note, span, cues, ignores=rules.ignores, section_assertions=rules.section_assertions)
     if said[0] is Assertion.ABSENT or not (makers := context_of(note, span, rules)):
         return said
-    all_absent = all(assess(note, maker, cues, ignores=rules.ignores)[0] is Assertion.ABSENT for maker in makers)
-    return (Assertion.ABSENT, said[1]) if all_absent else said
+    best = min((assess(note, maker, cues, ignores=rules.ignores)[0] for maker in makers), key=_ASSERTIONS.index)
+    return (best, said[1]) if best in (Assertion.POSSIBLE, Assertion.ABSENT) else said
 
 
 def _evidence(note: NoteText, span: Span) -> Evidence:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from medie_fhir.model import NoteText, Span
 
-__all__ = ["Surroundings", "surroundings"]
+__all__ = ["ITEM_MARK", "Surroundings", "surroundings"]
 
-_ITEM = re.compile(r"(?:[-–—*•·▪◦o>+]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s")
+ITEM_MARK = re.compile(r"(?:[-–—*•·▪◦o>+]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s")
+"""The mark before an item of a list, with the blank after it."""
 _FURTHEST_LEAD = 12  # items
 
 
@@ -42,13 +43,13 @@ def surroundings(note: NoteText, span: Span) -> Surroundings:
 def _lead(note: NoteText, number: int) -> Span | None:
     """The line with a colon above a list, in the same section."""
     text = note.text
-    if not _ITEM.match(text, note.sentences[number].start):
+    if not ITEM_MARK.match(text, note.sentences[number].start):
         return None
     section = note.section_at(note.sentences[number].start)
     for above in range(number - 1, max(-1, number - 1 - _FURTHEST_LEAD), -1):
         span = note.sentences[above]
         if text[span.end - 1] == ":":
             return span if note.section_at(span.start) == section else None
-        if not _ITEM.match(text, span.start):
+        if not ITEM_MARK.match(text, span.start):
             return None
     return None

@@ -19,7 +19,9 @@ LIST = load_cues(shipped("schemas", "context", "cues.csv").read_text("utf-8"))
 
 @pytest.mark.parametrize("cue", LIST.rows, ids=lambda cue: f"{cue.line}-{' '.join(cue.words)}")
 def test_every_cue_does_in_its_own_sentence_what_its_row_says(cue: Cue, cues: Cues, note: NoteOf) -> None:
-    assert assess(note(cue.test), Span(*cue.target), cues) == cue.expected
+    # the same words may say another thing of another kind of mention, which ignores this one
+    twins = {other.category for other in LIST.rows if other.words == cue.words} - {cue.category}
+    assert assess(note(cue.test), Span(*cue.target), cues, ignores=twins) == cue.expected
 
 
 def said(text: str, target: str, cues: Cues, note: NoteOf, **options: object) -> tuple[str, str]:
@@ -49,7 +51,27 @@ def said(text: str, target: str, cues: Cues, note: NoteOf, **options: object) ->
         # whose
         ("Her mother had breast cancer.", "breast cancer", "present family"),
         ("Her husband has lung cancer.", "lung cancer", "present other"),
+        # a person stays the subject of what follows, up to the patient's turn
+        ("Her mother was diagnosed with breast cancer at 40.", "breast cancer", "present family"),
+        ("Her mother, deceased, history of breast cancer.", "breast cancer", "historical family"),
+        ("His father died from lung cancer.", "lung cancer", "present family"),
+        ("Her mother had lupus, but she has lymphoma.", "lymphoma", "present patient"),
+        (
+            "A woman with a family history of lupus underwent biopsy, which showed lymphoma.",
+            "lymphoma",
+            "present patient",
+        ),
+        # where something begins
+        ("Start letrozole.", "letrozole", "planned patient"),
+        ("1. Start letrozole.", "letrozole", "planned patient"),
+        ("No surgery; start letrozole.", "letrozole", "planned patient"),
+        ("The start letrozole had was slow.", "letrozole", "present patient"),
+        # kinds of words
+        ("Mastectomy is scheduled for Tuesday.", "Mastectomy", "planned patient"),
+        ("After mastectomy she is scheduled for radiation.", "mastectomy", "present patient"),
         # the line above a list
+        ("Not identified:\n- melanoma\n- sarcoma", "sarcoma", "absent patient"),
+        ("Mastectomy was declined long ago. Now on:\n- letrozole", "letrozole", "present patient"),
         ("Rule out:\n- colon cancer\n- polyps", "colon cancer", "possible patient"),
         ("Plan to give:\n1. cisplatin\n2. etoposide", "etoposide", "planned patient"),
         ("We rule out:\n- colon cancer\nShe has melanoma.", "melanoma", "present patient"),

@@ -32,6 +32,10 @@ def test_the_shipped_list_has_every_category(cues: Cues) -> None:
     [
         ("cue,category\n", "line 1: the columns must be"),
         (HEADER, "no rows"),
+        (
+            HEADER + "set for <day>,absent,forward,10,No [[mass]].,absent\n",
+            "line 2: <day> is none of the kinds of words",
+        ),
         (HEADER + "no,absnt,forward,10,No [[mass]].,absent\n", "line 2: category must be one of"),
         (HEADER + "no,absent,left,10,No [[mass]].,absent\n", "line 2: direction must be one of"),
         (HEADER + "no,absent,forward,many,No [[mass]].,absent\n", "line 2: scope must be"),

@@ -95,6 +95,7 @@ def test_a_field_s_rules_are_its_own(cues: Cues, note: NoteOf) -> None:
         ("Brain: no evidence of metastatic disease.", "absent"),
         ("Bone scan of the brain showed no metastases.", "absent"),
         ("MRI brain without lesions or metastases.", "absent"),
+        ("Brain nodules are unspecific; metastases cannot be excluded.", "possible"),
         ("Brain metastases, and no liver lesions.", "present"),
         ("Metastatic to the brain, not involving the skull.", "present"),
         ("No evidence of brain metastases.", "absent"),
