@@ -114,8 +114,7 @@ class Vocabulary:
         first = max(text.rfind("\n", 0, start) + 1, start - _NEIGHBOURHOOD)
         last = text.find("\n", end, end + _NEIGHBOURHOOD)
         line = text[first:start] + text[end : last if last >= 0 else end + _NEIGHBOURHOOD]
-        around = [c for c in line if c.isalpha()]
-        return not around or any(c.islower() for c in around)
+        return not line.isupper()
 
 
 @lru_cache(maxsize=16384)
