@@ -122,6 +122,10 @@ class Pipeline:
         """Go on with these, on the loop's own thread; what is being worked on ends by those that it began with."""
         self.mapping, self.tables = mapping, tables
 
+    def ask(self, model: ModelServer) -> None:
+        """Go on with this model, on the loop's own thread; a note that is being read ends by the one it began with."""
+        self._readers = self._readers.of(model)
+
     @property
     def _drafting(self) -> Drafting:
         """By the mapping and tables of this moment: taken once for a record, so that all of it is of one piece."""

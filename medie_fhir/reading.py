@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from medie_fhir.coding import Tables
@@ -56,6 +57,12 @@ class Readers:
         self._described = Described()
         self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
         self._digest = _digest(task, self._lexicon)
+
+    def of(self, model: ModelServer) -> Readers:
+        """The same readers with another model. What these have begun, they end."""
+        other = copy(self)
+        other._model, other._described = model, Described()  # noqa: SLF001 - one of ours
+        return other
 
     async def read(self, note: NoteText, tables: Tables, clock: Clock, telemetry: Telemetry) -> NoteRead:
         """All readers' facts. Raises ModelError."""

@@ -8,11 +8,12 @@ import pytest
 
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import InvalidMapping, InvalidTerminology, ModelRefused, SettingsError
+from medie_fhir.model_servers import check_learned
 from medie_fhir.settings import FhirSettings, ModelSettings, Settings
 from medie_fhir.shipped import shipped
 from medie_fhir.telemetry import Silent
 from medie_fhir.transaction import transaction
-from medie_fhir.wiring import check_learned, open_pipeline
+from medie_fhir.wiring import open_pipeline
 
 
 @pytest.mark.parametrize(("named", "meant"), [("heart", ""), ("oncolgy", " (did you mean 'oncology'?)")])

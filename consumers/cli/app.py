@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli import (
+    adapters,
     codes,
     dead_letters,
     demo,
@@ -72,6 +73,7 @@ app.command("remap")(remap.remap)
 app.add_typer(run.app, name="run")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(models.app, name="models")
+app.add_typer(adapters.app, name="adapters")
 app.add_typer(mapping.app, name="mapping")
 
 

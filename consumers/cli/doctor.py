@@ -27,10 +27,10 @@ from medie_fhir.errors import (
 )
 from medie_fhir.fhir_servers import is_asked, open_source, open_target, proven, strategy_of
 from medie_fhir.model import Json
+from medie_fhir.model_servers import check_learned, open_model
 from medie_fhir.ports import FhirServer
 from medie_fhir.settings import Settings
 from medie_fhir.terminology_server import open_terminology
-from medie_fhir.wiring import check_learned, open_model
 
 __all__ = ["doctor"]
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from consumers.adopting import adopting
 from consumers.broker import Broker
 from consumers.cli.options import Config, err, run_async, settings_of
 from consumers.health import HealthServer, Pace
@@ -80,6 +81,8 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         )
         if pipeline.terminology is not None:
             metrics.terminology(pipeline.terminology.answers)
+        if "extract" in halves:
+            await stack.enter_async_context(adopting(settings, pipeline))
         report = _report(metrics)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
         paced = pipeline.pace if writes else None

@@ -21,14 +21,23 @@ class WatchedModel:
     An answer out of a cache is none: the model may be away meanwhile.
     """
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: ModelServer, *, counted_by: WatchedModel | None = None) -> None:
         self._server = server
+        self._counted_by = counted_by or self
         self.worked = 0
+
+    def serve(self, server: ModelServer) -> None:
+        """Go on with this server; what :meth:`pinned` gave before keeps the one that it had."""
+        self._server = server
+
+    def pinned(self) -> WatchedModel:
+        """The server of this moment, for good. What it works is counted here."""
+        return WatchedModel(self._server, counted_by=self._counted_by)
 
     async def complete(self, request: ModelRequest) -> ModelAnswer:
         """See :class:`~medie_fhir.ports.ModelServer`."""
         answer = await self._server.complete(request)
-        self.worked += not answer.cached
+        self._counted_by.worked += not answer.cached
         return answer
 
     async def describe(self) -> ModelDescription:

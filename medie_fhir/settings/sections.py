@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from medie_fhir.settings.part import CollectorUrl, HttpUrl, Part
 
@@ -63,6 +63,33 @@ class ModelSettings(Part):
     )
     cache_mebibytes: int = Field(default=1024, ge=1, description="So large may `cache` grow; the oldest answers go.")
     triage: bool = Field(default=True, description="Don't ask the model of text without a sign of the task's subject.")
+    adapters: Path | None = Field(
+        default=None,
+        description="A YAML file, the registry of adapters: the one that `medie-fhir adapters promote` put into use is"
+        " asked in the place of `name` (docs/adapters.md).",
+    )
+    adapters_reload_seconds: float = Field(
+        default=5.0, ge=0, description="How often a running consumer looks for another adapter put into use; 0: never."
+    )
+    shadow: str | None = Field(
+        default=None,
+        description="An adapter of the registry that reads the same notes: nothing of it is written, differences are"
+        " counted (docs/adapters.md).",
+    )
+    shadow_queue: int = Field(
+        default=100, ge=1, le=10_000, description="So many notes wait for the shadow; more are dropped and counted."
+    )
+    shadow_differences: Path | None = Field(
+        default=None, description="An NDJSON file of the shadow's differences: document and field, never a value."
+    )
+
+    @model_validator(mode="after")
+    def _shadow_of_the_registry(self) -> Self:
+        if self.shadow is not None and (self.adapters is None or self.base_url is None):
+            raise ValueError("shadow: needs adapters, and base_url: the embedded model has no room for a second one")
+        if self.shadow is None and self.shadow_differences is not None:
+            raise ValueError("shadow_differences: of no use without shadow")
+        return self
 
 
 class NoteSettings(Part):

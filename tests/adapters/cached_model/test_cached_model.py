@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from medie_fhir.adapters.cached_model import CachedModel, _packed
 from medie_fhir.errors import ModelUnavailable
+from medie_fhir.model_servers import open_model
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
 from medie_fhir.settings import ModelSettings, Settings
-from medie_fhir.wiring import open_model
 
 Make = Callable[..., Any]
 
