@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from medie_fhir.coding import Table, Tables
-from medie_fhir.lexicon import Vocabulary
-from medie_fhir.lexicon.vocabulary import Wording
+from medie_fhir.lexicon import Vocabulary, Wording
 
 __all__ = ["vocabularies"]
 
@@ -21,17 +20,17 @@ def vocabularies(tables: Tables, names: Iterable[str]) -> dict[str, Vocabulary]:
     }
 
 
-_JOINTS = tuple(f"of {word}" for word in ("", "the ", "left ", "right ", "the left ", "the right "))
 _LONGEST_TURNED = 5  # words
 
 
 def _wordings(table: Table) -> Iterator[Wording]:
-    """A table's wordings, and then the same turned round: "Y X" stands for "X of the Y" too, as in coding."""
+    """A table's wordings, and then the same turned round: "Y X" stands for "X of Y" too, as in coding."""
     own = [Wording(text, e.slug, e.kind) for e in table.entries.values() for text in (e.name, *e.synonyms)]
     yield from own
+    if table.exact:
+        return
     for wording in own:
         words = wording.text.split()
-        if not table.exact and len(words) <= _LONGEST_TURNED and "of" not in words:
+        if len(words) <= _LONGEST_TURNED and "of" not in words:
             for at in range(1, len(words)):
-                for joint in _JOINTS:
-                    yield wording._replace(text=f"{' '.join(words[at:])} {joint}{' '.join(words[:at])}")
+                yield wording._replace(text=f"{' '.join(words[at:])} of {' '.join(words[:at])}")

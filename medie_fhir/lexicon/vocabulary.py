@@ -21,6 +21,7 @@ _SPELLINGS = (("tumour", "tumor"), ("oesoph", "esoph"), ("oestr", "estr"), ("aem
 _IRREGULAR = {"metastases": "metastasis", "vertebrae": "vertebra", "mets": "metastasis", "biopsies": "biopsy"}
 _ENDS_WITHOUT_PLURAL = ("ss", "us", "is")
 _SHORTEST_PLURAL = 4  # "als" is no plural
+_OF_A_PLACE = frozenset({"the", "left", "right"})  # after "of" they change no name: "cancer of the left breast"
 _NEIGHBOURHOOD = 200  # characters of a line on either side that tell whether it is all in capitals
 
 
@@ -61,9 +62,8 @@ class Vocabulary:
         phrases: dict[str, Wording] = {}
         beginnings: set[str] = set()
         for wording in wordings:
-            words = [wording.text] if exact else [_folded(w) for w in _TOKEN.findall(wording.text.replace("'s", ""))]
             joined = ""
-            for word in words:
+            for word in [wording.text] if exact else _words(wording.text):
                 joined += word
                 beginnings.add(joined)
             if joined:
@@ -85,22 +85,23 @@ class Vocabulary:
 
     def _at(self, text: str, tokens: list[tuple[int, int]], first: int) -> tuple[int, Wording] | None:
         """The longest wording that begins with a token, and its last token."""
-        hit, joined, place = None, "", first
-        while place < len(tokens):
+        hit, joined, former = None, "", ""
+        for place in range(first, len(tokens)):
             start, end = tokens[place]
             if place > first:
                 if self.exact or not _GAP.fullmatch(text, tokens[place - 1][1], start):
                     break
                 if text[tokens[place - 1][1] : start] in ("'", "’") and text[start:end] == "s":  # "Hodgkin's"
-                    place += 1
                     continue
-            joined += text[start:end] if self.exact else _folded(text[start:end])
+            word = text[start:end] if self.exact else _folded(text[start:end])
+            if former == "of" and word in _OF_A_PLACE:
+                continue
+            joined, former = joined + word, word
             wording = self.phrases.get(joined)
             if wording is not None and (self.exact or self._is_meant(text, tokens[first][0], end)):
                 hit = place, wording
             if joined not in self.beginnings:
                 break
-            place += 1
         return hit
 
     def _is_meant(self, text: str, start: int, end: int) -> bool:
@@ -115,6 +116,16 @@ class Vocabulary:
         last = text.find("\n", end, end + _NEIGHBOURHOOD)
         line = text[first:start] + text[end : last if last >= 0 else end + _NEIGHBOURHOOD]
         return not line.isupper()
+
+
+def _words(wording: str) -> Iterator[str]:
+    """The words by which a wording is known."""
+    former = ""
+    for token in _TOKEN.findall(wording.replace("'s", "")):
+        word = _folded(token)
+        if former != "of" or word not in _OF_A_PLACE:
+            yield word
+            former = word
 
 
 @lru_cache(maxsize=16384)
