@@ -39,6 +39,7 @@ _RESULTS = frozenset(  # "negative", "not seen"; "positive", "amplified"
 )
 _WHOSE = frozenset((Category.FAMILY, Category.OTHER))
 _FOLLOWS_ON = 2  # words between two cues that speak together: "no known family history of"
+_FURTHEST = 1000  # characters, in a sentence
 _NOTHING: Mapping[str, Assertion] = MappingProxyType({})
 
 
@@ -72,7 +73,7 @@ def assess(
     section by its kind makes of a mention of which no cue speaks; family and past history are built in.
     """
     around = surroundings(note, span)
-    words = _words(note.text, around.lead, around.sentence)
+    words = _words(note.text, around.lead, _near(around.sentence, span))
     everything = [f for f in _cues_in(words, cues, span) if f.cue.category not in ignores]
     found = [f for f in everything if not _within(words, f, span)]
     if any(f.cue.category in _RESULTS for f in everything if _within(words, f, span)):
@@ -82,6 +83,11 @@ def assess(
     speaking = _speaking(found, target, words, lead)
     section = note.section_at(span.start)
     return _assertion(speaking, section, section_assertions), _experiencer(speaking, words, section)
+
+
+def _near(sentence: Span, span: Span) -> Span:
+    """The sentence, or of one without an end what no cue reaches beyond: the time stays linear in the note."""
+    return Span(max(sentence.start, span.start - _FURTHEST), min(sentence.end, span.end + _FURTHEST))
 
 
 def _words(text: str, lead: Span | None, sentence: Span) -> list[_Word]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -124,3 +125,10 @@ def test_a_cue_reaches_as_far_as_its_scope_and_no_further(distance: int, note: N
     text = "cue,category,direction,scope,test,expected\nno,absent,forward,3,No [[mass]].,absent\n"
     assertion, _ = said("no " + "very " * distance + "mass", "mass", load_cues(text), note)
     assert assertion == ("absent" if distance <= 3 else "present")
+
+
+def test_a_sentence_without_an_end_takes_no_longer_than_its_mentions(cues: Cues, note: NoteOf) -> None:
+    text = "no pain, and, then, rest, her mother " * 2200 + "has melanoma"
+    began = time.perf_counter()
+    assert said(text, "melanoma", cues, note)[1] == "family"
+    assert time.perf_counter() - began < 1
