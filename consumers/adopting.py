@@ -27,7 +27,6 @@ class Adopting:
 
     def __init__(self, settings: Settings, pipeline: WatchedPipeline, opened: AsyncExitStack) -> None:
         self._settings, self._pipeline, self._opened = settings, pipeline, opened
-        self.in_use: Adapter | None = adapter_in_use(settings)
         self._refused = ""
 
     async def run(self) -> None:
@@ -43,13 +42,13 @@ class Adopting:
         """Look once, and take up what was put into use."""
         try:
             adapter = await asyncio.to_thread(adapter_in_use, self._settings)
-            if adapter != self.in_use:
+            if adapter != self._pipeline.adapter:
                 await self._take(adapter)
             self._refused = ""
         except MedieError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
-                log.error("%s stays in use: %s", _named(self.in_use), error)  # noqa: TRY400 - no text but ours
+                log.error("%s stays in use: %s", _named(self._pipeline.adapter), error)  # noqa: TRY400 - no text but ours
 
     async def _take(self, adapter: Adapter | None) -> None:
         check_learned(self._settings, self._pipeline.task, adapter)
@@ -57,9 +56,8 @@ class Adopting:
             model = await stack.enter_async_context(open_served(self._settings, adapter))
             await model.describe()
             self._opened.push_async_exit(stack.pop_all())
-        self._pipeline.adopt(model)
-        log.warning("%s is in use from now on, before it %s", _named(adapter), _named(self.in_use))
-        self.in_use = adapter
+        log.warning("%s is in use from now on, before it %s", _named(adapter), _named(self._pipeline.adapter))
+        self._pipeline.adopt(model, adapter)
 
 
 @asynccontextmanager

@@ -6,22 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
-from pydantic import SecretStr
-
-from medie_fhir.adapters.cached_model import CachedModel
 from medie_fhir.adapters.fhir_pace import PacedFhir
-from medie_fhir.adapters.llama_cpp import LlamaCpp
-from medie_fhir.adapters.model_files import ADAPTER, BASE, LEARNED, locate
-from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.adapters.lora import Adapter
 from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.unwritten import Unwritten
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.configuration import Configuration
 from medie_fhir.document import TextLimits
-from medie_fhir.errors import ModelRefused, SettingsError
+from medie_fhir.errors import ModelRefused
 from medie_fhir.event import EventOptions
-from medie_fhir.extraction import Task
 from medie_fhir.fhir_servers import is_asked, open_source, open_target
+from medie_fhir.model_servers import adapter_in_use, check_learned, open_served
 from medie_fhir.pipeline import Options, Pipeline
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
 from medie_fhir.settings import Settings
@@ -34,13 +29,8 @@ __all__ = [
     "SystemClock",
     "WatchedPipeline",
     "assemble_pipeline",
-    "check_learned",
-    "open_model",
     "open_pipeline",
 ]
-
-
-_EMBEDDED_TIMEOUT_SECONDS = 600.0  # it takes one request at a time, on a machine that may be busy with others
 
 
 class SystemClock:
@@ -49,52 +39,6 @@ class SystemClock:
     def now(self) -> datetime:
         """The present instant, in UTC."""
         return datetime.now(UTC)
-
-
-def check_learned(settings: Settings, task: Task) -> None:
-    """Raise SettingsError where the embedded model would be asked what it has not learned, and would say anything."""
-    if settings.model.base_url is None and task.adapter != LEARNED:
-        raise SettingsError(
-            f"model.base_url: the embedded model has learned the questions of '{LEARNED}', and the task {task.name}"
-            f" asks those of '{task.adapter}': name a server that has learned them"
-        )
-
-
-@asynccontextmanager
-async def open_model(settings: Settings) -> AsyncIterator[ModelServer]:
-    """The model server that the settings name, or the embedded model, started. Raises DependencyMissing."""
-    model = settings.model
-    async with AsyncExitStack() as stack:
-        if model.base_url is None:
-            embedded = stack.enter_context(LlamaCpp(locate(BASE.name), locate(ADAPTER.name), name=model.name))
-            client = OpenAiHttp(
-                embedded.url,
-                model.name,
-                api_key=embedded.api_key,
-                timeout=_EMBEDDED_TIMEOUT_SECONDS,
-                concurrency=1,
-                known=embedded.description,
-            )
-        else:
-            client = OpenAiHttp(
-                model.base_url,
-                model.name,
-                api_key=_secret(model.api_key),
-                timeout=model.timeout_seconds,
-                per_token=model.seconds_per_token,
-                concurrency=model.concurrency,
-            )
-        stack.push_async_callback(client.aclose)
-        if model.cache is None:
-            yield client
-            return
-        cached = CachedModel(client, model.cache, mebibytes=model.cache_mebibytes)
-        stack.push_async_callback(cached.aclose)
-        yield cached
-
-
-def _secret(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
 
 
 @asynccontextmanager
@@ -117,13 +61,14 @@ async def open_pipeline(
     configuration = configuration or Configuration(settings)
     if with_model:
         check_learned(settings, configuration.task)
+    adapter = adapter_in_use(settings) if with_model else None
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source
         target = Unwritten(target) if dry else target
-        model = await stack.enter_async_context(open_model(settings)) if with_model else _NoModel()
+        model = await stack.enter_async_context(open_served(settings, adapter)) if with_model else _NoModel()
         terminology = await stack.enter_async_context(open_terminology(settings, configuration.task.fields))
-        yield assemble_pipeline(
+        pipeline = assemble_pipeline(
             settings,
             configuration,
             model=model,
@@ -132,6 +77,8 @@ async def open_pipeline(
             telemetry=telemetry,
             terminology=terminology,
         )
+        pipeline.adapter = adapter
+        yield pipeline
 
 
 class _NoModel:
@@ -151,6 +98,7 @@ class WatchedPipeline(Pipeline):
     """A pipeline whose servers' work is counted (``pipeline.model.worked``).
 
     ``written`` is what counts for the target, ``pace`` what its transactions wait for; none for files and a topic.
+    ``adapter``: the registry's that is asked; None where the settings name it by themselves.
     """
 
     model: WatchedModel
@@ -158,6 +106,14 @@ class WatchedPipeline(Pipeline):
     written: WatchedTarget
     pace: PacedFhir | None
     terminology: AskedTerminology | None
+
+    adapter: Adapter | None = None
+
+    def adopt(self, model: ModelServer, adapter: Adapter | None) -> None:
+        """Go on with this model server; a note that is being read ends by the one that it began with."""
+        self.adapter = adapter
+        self.model.serve(model)
+        self.ask(self.model.pinned())
 
 
 def assemble_pipeline(
@@ -208,4 +164,5 @@ def assemble_pipeline(
         lexicon=configuration.lexicon,
     )
     pipeline.written, pipeline.pace = written, pace
+    pipeline.ask(pipeline.model.pinned())
     return pipeline

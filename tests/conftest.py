@@ -7,8 +7,10 @@ import importlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer, Request
+from medie_fhir.adapters.lora import Registry, digest_of, load_registry
 from medie_fhir.configuration import Configuration
 from medie_fhir.model import Json
 from medie_fhir.pipeline import Pipeline
@@ -237,3 +240,112 @@ def fhir_address(request: pytest.FixtureRequest) -> str:
     if request.getfixturevalue("docker_answers"):
         return str(request.getfixturevalue("fhir_container"))
     return str(request.getfixturevalue("local_fhir").address)
+
+
+LORA_BASE = "org/base-8b"
+
+
+def put(folder: Path, weights: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text('{"r": 16}', encoding="utf-8")
+    (folder / "adapter_model.safetensors").write_text(weights, encoding="utf-8")
+    return folder
+
+
+def written(at: Path, **adapters: dict[str, str]) -> Path:
+    at.write_text(json.dumps({"adapters": adapters}), encoding="utf-8")  # JSON is YAML
+    return at
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    said = {}
+    for name in ("first", "second"):
+        folder = put(tmp_path / name, f"weights of {name}")
+        said[name] = {"base": LORA_BASE, "learned": "medical-ie", "from": name, "sha256": digest_of(folder)}
+    return load_registry(written(tmp_path / "adapters.yaml", **said))
+
+
+class Vllm(ThreadingHTTPServer):
+    """Answers as vLLM does where modules come and go. ``modules``: what is loaded; ``asked``: by which name, in order.
+
+    ``says``: what a module answers of a note. ``gate``: while it is set, answers wait.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.modules: dict[str, str] = {}
+        self.loads: list[str] = []
+        self.asked: list[str] = []
+        self.says: dict[str, dict[str, str]] = {}
+        self.refuses_loads = False
+        self.base = LORA_BASE
+        self.gates: dict[str, threading.Event] = {}
+        self.arrived = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def models(self) -> dict[str, Any]:
+        base = {"id": self.base, "root": self.base, "owned_by": "vllm", "parent": None}
+        return {"data": [base, *({"id": name, "root": at, "parent": self.base} for name, at in self.modules.items())]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Vllm
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        known = {"/v1/models": self.server.models(), "/version": {"version": "0.32.0"}}
+        self._answer(200 if self.path in known else 404, known.get(self.path, {}))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        if self.path == "/v1/load_lora_adapter" and not server.refuses_loads:
+            server.modules[body["lora_name"]] = body["lora_path"]
+            server.loads.append(body["lora_name"])
+            self._answer(200, {})
+        elif self.path == "/v1/unload_lora_adapter":
+            del server.modules[body["lora_name"]]
+            self._answer(200, {})
+        elif self.path == "/v1/chat/completions" and body["model"] in server.modules:
+            server.asked.append(body["model"])
+            server.arrived.set()
+            if gate := server.gates.get(body["model"]):
+                gate.wait(timeout=30)
+            said = server.says.get(body["model"], {})
+            text = json.dumps({name: said.get(name) for name in FIELDS})
+            self._answer(200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+        else:
+            self._answer(404, {"error": {"type": "NotFoundError"}})
+
+    def _answer(self, status: int, content: Any) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def vllm() -> Iterator[Vllm]:
+    with Vllm() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        for gate in running.gates.values():
+            gate.set()
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def add() -> Callable[..., Path]:
+    return put
