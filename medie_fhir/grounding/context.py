@@ -37,6 +37,7 @@ _SILENT = frozenset((Category.PSEUDO, Category.TERMINATOR, Category.CLAUSE))
 _RESULTS = frozenset(  # "negative", "not seen"; "positive", "amplified"
     (Category.ABSENT, Category.RESULT, Category.TERMINATOR, Category.CLAUSE)
 )
+_OF_TITLES = frozenset((Category.ABSENT, Category.RESULT, Category.PENDING, Category.DECLINED))
 _WHOSE = frozenset((Category.FAMILY, Category.OTHER))
 _FOLLOWS_ON = 2  # words between two cues that speak together: "no known family history of"
 _FURTHEST = 1000  # characters, in a sentence
@@ -80,9 +81,18 @@ def assess(
         found = [f for f in found if not (f.cue.category in _RESULTS and f.cue.direction is Direction.BACKWARD)]
     target = [i for i, word in enumerate(words) if word.start < span.end and word.end > span.start]
     lead = sum(word.end <= around.lead.end for word in words) if around.lead else 0
-    speaking = _speaking(found, target, words, lead)
+    speaking = _speaking(found, target, words, lead) or _of_title(note.text, around.title, cues, ignores)
     section = note.section_at(span.start)
     return _assertion(speaking, section, section_assertions), _experiencer(speaking, words, section)
+
+
+def _of_title(text: str, title: Span | None, cues: Cues, ignores: Collection[str]) -> frozenset[Category]:
+    """What a line in capitals above says of all below it, where it ends with a cue of results: "NOT DETECTED"."""
+    if title is None:
+        return frozenset()
+    words = [word for word in _words(text, None, title) if word.folded[0].isalnum()]
+    said = (f.cue.category for f in _cues_in(words, cues, title) if f.last == len(words))
+    return frozenset(category for category in said if category in _OF_TITLES and category not in ignores)
 
 
 def _near(sentence: Span, span: Span) -> Span:

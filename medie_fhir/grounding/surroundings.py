@@ -13,15 +13,21 @@ __all__ = ["ITEM_MARK", "Surroundings", "surroundings"]
 ITEM_MARK = re.compile(r"(?:[-–—*•·▪◦o>+]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s")
 """The mark before an item of a list, with the blank after it."""
 _FURTHEST_LEAD = 12  # items
+_FURTHEST_TITLE = 40  # sentences
+_LONGEST_TITLE = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """``sentence`` is the stretch from the first to the last sentence of a mention; ``lead`` may be None."""
+    """``sentence`` is the stretch from the first to the last sentence of a mention; ``lead`` and ``title`` may be None.
+
+    ``title`` is a line in capitals above the mention's paragraph: "NOT DETECTED" above genes.
+    """
 
     text: str
     sentence: Span
     lead: Span | None
+    title: Span | None = None
 
     def matches(self, pattern: re.Pattern[str]) -> bool:
         """Whether the sentence or its lead-in matches."""
@@ -37,7 +43,7 @@ def surroundings(note: NoteText, span: Span) -> Surroundings:
     first = max(0, bisect_right(note.sentences, span.start, key=lambda s: s.start) - 1)
     last = max(first, bisect_right(note.sentences, span.end - 1, key=lambda s: s.start) - 1)
     sentence = Span(note.sentences[first].start, note.sentences[last].end)
-    return Surroundings(note.text, sentence, _lead(note, first))
+    return Surroundings(note.text, sentence, _lead(note, first), _title(note, first))
 
 
 def _lead(note: NoteText, number: int) -> Span | None:
@@ -53,3 +59,20 @@ def _lead(note: NoteText, number: int) -> Span | None:
         if not ITEM_MARK.match(text, span.start):
             return None
     return None
+
+
+def _title(note: NoteText, number: int) -> Span | None:
+    """The nearest line in capitals above, with no blank line between."""
+    text = note.text
+    for above in range(number - 1, max(-1, number - 1 - _FURTHEST_TITLE), -1):
+        span, following = note.sentences[above], note.sentences[above + 1].start
+        if text.count("\n", span.end, following) > 1:
+            return None
+        begins_line = not text[text.rfind("\n", 0, span.start) + 1 : span.start].strip()
+        if begins_line and "\n" in text[span.end : following] and _is_title(text[slice(*span)]):
+            return span
+    return None
+
+
+def _is_title(line: str) -> bool:
+    return len(line) <= _LONGEST_TITLE and line.isupper() and "\n" not in line and not line.endswith(".")

@@ -41,6 +41,13 @@ def said(text: str, target: str, cues: Cues, note: NoteOf, **options: object) ->
         ("ER positive, PR positive and HER-2/neu negative.", "PR positive", "present patient"),
         ("HER2-positive and ER/PR negative", "PR", "absent patient"),
         ("EGFR mutation was negative", "EGFR mutation", "absent patient"),
+        # a title in capitals
+        ("NOT DETECTED\n  EGFR T790M, ALK fusion\n  KRAS G12C\n", "KRAS G12C", "absent patient"),
+        ("DETECTED\n  EGFR L858R\nNOT DETECTED\n  KRAS G12C\n", "EGFR L858R", "present patient"),
+        ("PENDING\nBRAF V600E\n", "BRAF V600E", "possible patient"),
+        ("NOT DETECTED\nKRAS\n\nEGFR L858R was found.", "EGFR L858R", "present patient"),
+        ("HISTORY OF PRESENT ILLNESS\nShe has breast cancer.\n", "breast cancer", "present patient"),
+        ("NO CHANGE\nShe has breast cancer.\n", "breast cancer", "present patient"),
         # lists
         ("No evidence of liver, lung or bone metastases.", "liver", "absent patient"),
         ("Negative for EGFR, ALK and ROS1; positive for KRAS G12C.", "KRAS G12C", "present patient"),

@@ -35,6 +35,23 @@ def test_a_mention_has_its_sentence_and_lead(
     assert around(text, target, note) == (sentence, lead)
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("NOT DETECTED\n  KRAS, BRAF\n", "NOT DETECTED"),
+        ("NOT DETECTED\nEGFR.\nKRAS, BRAF\n", "NOT DETECTED"),
+        ("DETECTED\nEGFR\nNOT DETECTED\nKRAS\n", "NOT DETECTED"),
+        ("NOT DETECTED\n\nKRAS\n", None),
+        ("Not detected\nKRAS\n", None),
+        ("EGFR NOT DETECTED. KRAS\n", None),
+    ],
+)
+def test_a_line_in_capitals_is_the_title_of_what_stands_below_it(text: str, title: str | None, note: NoteOf) -> None:
+    start = text.index("KRAS")
+    found = surroundings(note(text), Span(start, start + 4)).title
+    assert (text[slice(*found)] if found else None) == title
+
+
 def test_a_note_without_sentences_is_one_sentence(note: NoteOf) -> None:
     whole = note("No. Mass.")
     bare = NoteText(whole.text, whole.source, whole.offsets, whole.content_type, whole.sha256)
