@@ -33,7 +33,7 @@ def said(error: ErrorDetails, model: type[BaseModel], *, shows: bool = True) -> 
         allowed = _keys(model, around)
         return f"no such key{meant(str(key), allowed)}; allowed: {', '.join(allowed)}"
     what, value = _KINDS.get(error["type"], error["msg"]), error.get("input")
-    if error["type"] == "enum":
+    if error["type"] in ("enum", "literal_error"):
         if not shows:
             return what
         what += meant(str(value), str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", "))
