@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medie_fhir.coding.code_form import malformed
+from medie_fhir.code_form import malformed
 
 __all__ = ["COLUMNS", "Row", "contradictions", "read_rows"]
 

@@ -18,6 +18,7 @@ from medie_fhir.mapping.rehearsal import rehearse
 from medie_fhir.mapping.said import said
 from medie_fhir.mapping.source import Source
 from medie_fhir.mapping.suggest import meant
+from medie_fhir.mapping.written import faults_of_written
 
 __all__ = ["Mapping", "load_mapping"]
 
@@ -50,6 +51,9 @@ def load_mapping(text: str, name: str, fields: Iterable[str], *, task: str | Non
     if _is_of_task(source.data, task, known, found):
         _unknown_fields(source.data, known, found)
     _broken_expressions(source.data, found)
+    for index, template in _templates(source.data):
+        for place, what in faults_of_written(template.get("resource"), ("templates", index, "resource")):
+            found.add(place, what)
     warnings: list[str] = []
     if file is not None:
         rehearsal = rehearse(file, found.of_templates)
@@ -152,7 +156,11 @@ def _broken_expressions(data: Any, found: _Faults) -> None:
     for index, template in _templates(data):
         if isinstance(template.get("resource"), dict):
             compiler.template(template["resource"], ("templates", index, "resource"))
-        if isinstance(template.get("when"), str):
-            compiler.expression(template["when"], ("templates", index, "when"))
+        if isinstance(when := template.get("when"), str) and "{{" in when:
+            compiler.faults.append(
+                (("templates", index, "when"), "is an expression by itself: write it without braces")
+            )
+        elif isinstance(when, str):
+            compiler.expression(when, ("templates", index, "when"))
     for place, what in compiler.faults:
         found.add(place, what)
