@@ -9,7 +9,7 @@ from typing import Literal
 from medie_fhir.asking import NO_ANSWERS, Answers, open_questions, with_answer
 from medie_fhir.coding import Tables, code
 from medie_fhir.mapping import Mapping, judge, render, says_anything
-from medie_fhir.model import CodedFact, ExtractionRecord, Json, Outcome
+from medie_fhir.model import CodedFact, Concept, ExtractionRecord, Fact, Json, Outcome
 from medie_fhir.transaction import (
     FACTS,
     Change,
@@ -95,7 +95,7 @@ class Drafting:
         ``answers``: a terminology server's, for the values that the tables don't know.
         """
         policy = self.mapping.file.policy
-        known = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        known = [(f, self._concept(f)) for f in record.facts if f.field in policy]
         coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
         return identify(record.document, [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded])
 
@@ -105,8 +105,12 @@ class Drafting:
 
     def field_of(self, record: ExtractionRecord) -> dict[str, str]:
         """The field of each of the record's facts, by the id of its resources; of those that are not mapped, too."""
-        coded = [(f, code(f.field, f.value, self.tables), "") for f in record.facts]
+        coded = [(f, self._concept(f), "") for f in record.facts]
         return {fact.id: fact.fact.field for fact in identify(record.document, coded)}
+
+    def _concept(self, fact: Fact) -> Concept:
+        evidence = "; ".join(evidence.text for evidence in fact.evidence)
+        return code(fact.field, fact.value, self.tables, evidence=evidence)
 
     def meaning(self, value: str) -> str | None:
         """The key of the primary diagnosis that a value means; None where it is not known."""

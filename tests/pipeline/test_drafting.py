@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 
 from medie_fhir.drafting import Draft, Drafting, Published
-from medie_fhir.model import CodedFact, ExtractionRecord, Json, NoteEvent, Outcome
+from medie_fhir.model import (
+    Alignment,
+    CodedFact,
+    Evidence,
+    ExtractionRecord,
+    Fact,
+    Json,
+    NoteEvent,
+    Outcome,
+)
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.transaction import SourceDocuments, Standing, place
 
@@ -84,3 +93,21 @@ async def test_what_it_came_to_counts_what_holds_what_no_longer_does_and_what_wa
     assert draft.published(record) == Published("written", resources=1, retracted=1, kept=1)
     retraction = record.model_copy(update={"outcome": Outcome.RETRACTED})
     assert draft.published(retraction).outcome == "retracted"
+
+
+async def test_a_value_is_coded_by_what_the_note_says_and_its_id_with_it(
+    pipeline: Pipeline, drafting: Drafting, event: Event
+) -> None:
+    said = "PD-L1 CPS 15% (22C3)"
+    fact = Fact(
+        field="biomarker",
+        value="PD-L1 15% (22C3)",  # as a model that leaves a word out gives it
+        evidence=(Evidence(start=0, end=len(said), text=said),),
+        alignment=Alignment.FUZZY,
+    )
+    record, _ = await read(pipeline, event(LUNG))
+    record = record.model_copy(update={"facts": (fact,)})
+    (coded,) = drafting.coded(record)
+    assert coded.concept.codings == {}
+    assert coded.reason == "no table knows it"
+    assert drafting.field_of(record) == {coded.id: "biomarker"}
