@@ -191,9 +191,7 @@ class Pipeline:
         try:
             return ExtractionRecord.model_validate_json(value)
         except ValidationError as error:
-            places = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
-            where = ", ".join(filter(None, places[:5])) or "it is no JSON object"
-            raise RecordError(f"not an extraction record of a known schema: {where}") from None
+            raise RecordError(f"not an extraction record of a known schema: {_faults(error)}") from None
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
         """The record's facts with the codes of the tables, their ids, and whether the policy lets each be written."""
@@ -332,6 +330,16 @@ class Pipeline:
         attachment = choose(event)
         told = self.options.documents.mode == "copy-with-url" and attachment.data is None
         return keyless(attachment.url) if told else None
+
+
+def _faults(error: ValidationError) -> str:
+    """Which elements are missing, unknown or wrong, five of each kind at most; never what stands in them."""
+    kinds: dict[str, dict[str, None]] = {"missing": {}, "extra_forbidden": {}, "wrong": {}}
+    for one in error.errors(include_input=False):
+        if where := ".".join(map(str, one["loc"])):
+            kinds.get(one["type"], kinds["wrong"])[where] = None
+    words = zip(("missing", "unknown", "not as it should be"), kinds.values(), strict=True)
+    return "; ".join(f"{word} {', '.join(sorted(w)[:5])}" for word, w in words if w) or "it is no JSON object"
 
 
 def _record(
