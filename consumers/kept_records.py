@@ -5,6 +5,7 @@ A FHIR store holds what a mapping made, and only the records say what it was mad
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from medie_fhir.errors import SettingsError
 from medie_fhir.model import ExtractionRecord
 from medie_fhir.pipeline import Pipeline
 
-__all__ = ["is_store", "keep", "records_beside"]
+__all__ = ["append", "is_store", "keep", "records_beside"]
 
 _MAGIC: Final = b"SQLite format 3\0"
 
@@ -44,6 +45,22 @@ def keep(store: Path, records: Iterable[bytes]) -> None:
         new = file.with_name(f".{file.name}.new")
         new.write_bytes(b"".join(line + b"\n" for line in lines.values()))
         new.replace(file)
+    except OSError as error:
+        raise SettingsError(f"{file}: the extraction records can't be kept there: {error.strerror}") from None
+
+
+def append(file: Path, records: Iterable[bytes]) -> None:
+    """Put records behind those of an NDJSON file. They quote notes: a new file is for its owner alone (0600).
+
+    Raises SettingsError where it can't be written, or is a FHIR store.
+    """
+    if is_store(file):
+        raise SettingsError(f"{file}: is a FHIR store, and no file of records; name {records_beside(file).name}, say")
+    try:
+        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+", buffering=0) as written:
+            size = os.fstat(written.fileno()).st_size
+            torn = size > 0 and os.pread(written.fileno(), 1, size - 1) != b"\n"
+            written.write((b"\n" if torn else b"") + b"".join(line + b"\n" for line in records))
     except OSError as error:
         raise SettingsError(f"{file}: the extraction records can't be kept there: {error.strerror}") from None
 

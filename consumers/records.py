@@ -53,6 +53,9 @@ class _Raw(NamedTuple):
 
 
 class _Store(Protocol):
+    remedy: str
+    """What to do about what is no record, as the end of a message."""
+
     def read(self) -> Iterator[_Raw]:
         """All records; of each part in the order of its numbers."""
         ...
@@ -130,7 +133,7 @@ def _parsed(raw: _Raw, store: _Store) -> ExtractionRecord:
     try:
         return Pipeline.record(raw.value)
     except RecordError as error:
-        raise RecordError(f"{store.where(raw)}: {error}") from None
+        raise RecordError(f"{store.where(raw)}: {error}{store.remedy}") from None
 
 
 def _store_of(on: str, settings: Settings, broker: Broker | None) -> _Store:
@@ -167,6 +170,8 @@ def _of_store(store: Path) -> Path:
 
 
 class _Topic:
+    remedy = "; is it the topic of the extractions?"
+
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker, self._name = broker, name
 
@@ -187,6 +192,8 @@ class _Topic:
 
 
 class _Files:
+    remedy = "; `medie-fhir extract --records FILE NOTE …` writes records, and so do the extractions topic and the demo"
+
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = {file.name: file for file in files}
 

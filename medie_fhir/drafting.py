@@ -98,7 +98,7 @@ class Drafting:
         ``answers``: a terminology server's, for the values that the tables don't know.
         """
         policy = self.mapping.file.policy
-        known = [(f, code(f.field, f.value, self.tables)) for f in record.facts if f.field in policy]
+        known = [(f, self._concept(f)) for f in record.facts if f.field in policy]
         coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
         judged = [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded]
         return identify(record.document, self._each_tumour_once(judged))
@@ -109,8 +109,12 @@ class Drafting:
 
     def field_of(self, record: ExtractionRecord) -> dict[str, str]:
         """The field of each of the record's facts, by the id of its resources; of those that are not mapped, too."""
-        coded = [(f, code(f.field, f.value, self.tables), "") for f in record.facts]
+        coded = [(f, self._concept(f), "") for f in record.facts]
         return {fact.id: fact.fact.field for fact in identify(record.document, coded)}
+
+    def _concept(self, fact: Fact) -> Concept:
+        evidence = "; ".join(evidence.text for evidence in fact.evidence)
+        return code(fact.field, fact.value, self.tables, evidence=evidence)
 
     def meanings(self, values: Sequence[str]) -> dict[str, str | None]:
         """The keys of the primary diagnoses that a note's values mean; None where it is not known.

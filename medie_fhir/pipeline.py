@@ -6,10 +6,8 @@ the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-from pydantic import ValidationError
 
 from medie_fhir.asking import ask
 from medie_fhir.bare_references import dereferenced
@@ -23,7 +21,6 @@ from medie_fhir.errors import (
     DocumentError,
     EventError,
     FhirConflict,
-    RecordError,
 )
 from medie_fhir.event import EventOptions, Headers, parse_events
 from medie_fhir.extraction import Task
@@ -44,6 +41,7 @@ from medie_fhir.model import (
 )
 from medie_fhir.ports import Clock, FhirServer, ModelServer, TerminologyServer
 from medie_fhir.reading import LEXICON, MODEL, NoteRead, Readers
+from medie_fhir.shadow_reading import Compared, ShadowReading
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
@@ -109,6 +107,7 @@ class Pipeline:
             names=self.options.readers,
             triage=self.options.triage,
         )
+        self._shadow: ShadowReading | None = None
         self._writer = DeviceWriter()
         self._subjects = Subjects(target, clock, self.options.subjects)
         self._unmarked = Unmarked()
@@ -125,6 +124,11 @@ class Pipeline:
     def ask(self, model: ModelServer) -> None:
         """Go on with this model, on the loop's own thread; a note that is being read ends by the one it began with."""
         self._readers = self._readers.of(model)
+
+    def shadowed_by(self, model: ModelServer, told: Callable[[Compared], None], most: int) -> ShadowReading:
+        """Have this model read the same notes from now on; who calls runs it, and hears what became of each."""
+        self._shadow = ShadowReading(self._readers.of(model), self.clock, told, most)
+        return self._shadow
 
     @property
     def _drafting(self) -> Drafting:
@@ -175,6 +179,8 @@ class Pipeline:
     async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         seen = await self._readers.read(note, self.tables, self.clock, self.telemetry)
+        if self._shadow is not None:
+            self._shadow.offer(document, note, seen, self.tables)
         record = _record(document, note, replace(seen, facts=self.grouped(seen.facts, note)))
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})
@@ -203,12 +209,7 @@ class Pipeline:
     @staticmethod
     def record(value: bytes) -> ExtractionRecord:
         """The extraction record in a Kafka record's value. Raises RecordError."""
-        try:
-            return ExtractionRecord.model_validate_json(value)
-        except ValidationError as error:
-            places = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
-            where = ", ".join(filter(None, places[:5])) or "it is no JSON object"
-            raise RecordError(f"not an extraction record of a known schema: {where}") from None
+        return ExtractionRecord.of_json(value)
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
         """The record's facts with the codes of the tables, their ids, and whether the policy lets each be written."""

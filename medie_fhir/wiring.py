@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from medie_fhir.adapters.fhir_pace import PacedFhir
 from medie_fhir.adapters.lora import Adapter
+from medie_fhir.adapters.referring import Referring
 from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.unwritten import Unwritten
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
@@ -55,7 +56,7 @@ async def open_pipeline(
     """The pipeline that the settings describe. ``with_model=False``: for publishing alone, no model is started.
 
     ``with_target=False``: for extracting alone, what is written to is not opened; a folder is for one process only.
-    ``dry``: what is written to is read alone, and nothing is sent.
+    ``dry``: what is written to is read alone, and nothing is sent; what refers to nothing there is refused.
     ``topic``: where Bundles go, where the settings name one. ``configuration``: what they name, where it is loaded.
     """
     configuration = configuration or Configuration(settings)
@@ -65,7 +66,8 @@ async def open_pipeline(
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(settings))
         target = await stack.enter_async_context(open_target(settings, topic)) if with_target else source
-        target = Unwritten(target) if dry else target
+        if dry:
+            target = Referring(Unwritten(target)) if is_asked(settings) else Unwritten(target)
         model = await stack.enter_async_context(open_served(settings, adapter)) if with_model else _NoModel()
         terminology = await stack.enter_async_context(open_terminology(settings, configuration.task.fields))
         pipeline = assemble_pipeline(

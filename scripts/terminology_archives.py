@@ -17,8 +17,6 @@ from xml.etree import ElementTree as ET
 
 from medie_fhir.coding.wording import fold
 
-ANTINEOPLASTIC = "CHEBI:35610"
-
 
 @dataclass(frozen=True)
 class Gene:
@@ -99,17 +97,6 @@ def below(terms: dict[str, Any], root: str) -> set[str]:
 def content(name: str) -> list[str]:
     """The words of a name, without articles."""
     return [word for word in re.findall(r"[a-z0-9]+", name.casefold()) if word not in ("of", "the")]
-
-
-def antineoplastic(wheel: zipfile.ZipFile) -> set[str]:
-    """DrugBank ids of what ChEBI gives the role antineoplastic agent."""
-    with_role = {
-        term["id"].removeprefix("CHEBI:")
-        for term in json.load(read(wheel, "chebi.json"))
-        if ANTINEOPLASTIC in term.get("relations", {}).get("has_role", ())
-    }
-    rows = csv.DictReader(read(wheel, "drugbank_mappings.tsv"), delimiter="\t")
-    return {row["DRUGBANK_ID"] for row in rows if row["NAMESPACE"] == "CHEBI" and row["ID"] in with_role}
 
 
 def read(wheel: zipfile.ZipFile, name: str) -> io.StringIO:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from terminology_curated import listed
 from terminology_sources import DRUGBANK, HGNC, ICD10CM, SNOMED, Found, Sources
 
 from medie_fhir.coding.hgvs import protein_change
@@ -53,14 +54,6 @@ _REGION = re.compile(r"^(?:thorax|head and/or neck|(?:upper|lower) limb)$")  # i
 _SECONDARY = re.compile(
     r"^(?:Secondary malignant neoplasm|Metastatic malignant neoplasm) (?:of|to) (?:the )?(?P<x>.+)$", re.IGNORECASE
 )
-_STEMS = re.compile(
-    r"^[A-Za-z]{4,}(?:tinib|ciclib|parib|rafenib|zomib|sidenib|metinib|lisib|degib|toclax|rubicin|taxel|platin|trexed"
-    r"|bulin|tecan|poside|citabine|mustine|lutamide|rasib|stinostat|domide|relix|relin|mab)"
-    r"(?: (?:vedotin|deruxtecan|govitecan|emtansine|mafodotin|ozogamicin|tirumotecan|soravtansine|ravtansine))?$"
-    r"|^[A-Za-z]{6,} (?:auto|ci|mara)leucel$",
-    re.IGNORECASE,
-)
-_DRUG_NAME = re.compile(r"^[A-Z][a-z]{5,}$")
 _SYMBOL = re.compile(r"^(?=.*[A-Z].*[A-Z0-9])[A-Z][A-Za-z0-9]*(?:-[A-Z0-9]+)?$")
 _DIGIT = re.compile(r"\d")
 _ANTIGEN = re.compile(r"CD\d+[A-Za-z]?$")
@@ -205,11 +198,12 @@ def sites(sources: Sources, known: set[str]) -> list[Concept]:
 
 
 def drugs(sources: Sources, known: set[str]) -> list[Concept]:
-    """DrugBank's open names that ChEBI calls antineoplastic, or that end as the INN of such a drug does."""
+    """The drugs of the list ``antineoplastics``: no source at hand tells which drugs are given for cancer."""
     category = ("category", sources.code(SNOMED, DRUG_THERAPY))
+    chosen = set(listed("antineoplastics"))
     found = []
-    for code, name, antineoplastic in sources.drug_names():
-        if code in known or not (_STEMS.match(name) or (antineoplastic and _DRUG_NAME.match(name))):
+    for code, name in sources.drug_names():
+        if code in known or name not in chosen:
             continue
         codings = [("code", Found(DRUGBANK, code, name, "drugbank-open")), *(("code", f) for f in sources.rxnorm(name))]
         slug = "-".join(words(name))

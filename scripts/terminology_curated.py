@@ -67,6 +67,7 @@ def cancers(sources: Sources) -> Iterator[Row]:
             yield coded(concept, "code" if exact else "broader", sources.code(ICD10CM, item["icd"]))
         if "icd_broader" in item:
             yield coded(concept, "broader", sources.code(ICD10CM, item["icd_broader"]))
+        yield from sided(concept, sources, item.get("icd", item.get("icd_broader")))
 
 
 def metastatic_sites(sources: Sources) -> Iterator[Row]:
@@ -90,6 +91,13 @@ def metastatic_sites(sources: Sources) -> Iterator[Row]:
         ):
             if key in item:
                 yield coded(concept, role, sources.code(system, str(item[key])))
+        yield from sided(concept, sources, item.get("icd"))
+
+
+def sided(concept: str, sources: Sources, code: str | None) -> Iterator[Row]:
+    """The codes of ICD-10-CM that stand in the place of one that tells no side, where a value tells it."""
+    for side, found in sources.sided(code).items() if code else ():
+        yield coded(concept, side, found)
 
 
 def genes(sources: Sources) -> Iterator[Row]:
@@ -171,6 +179,8 @@ def biomarkers(sources: Sources) -> Iterator[Row]:
     roles = {"qual": "code", "quant": "quantity", "ihc": "ihc", "fish": "fish", "ratio": "ratio"}
     for item in listed("biomarkers"):
         yield text(item["id"], item["name"], item.get("syn", ()))
+        if "is_a" in item:
+            yield Row(item["id"], "is-a", code=item["is_a"])
         for key, role in roles.items():
             if key in item:
                 yield coded(item["id"], role, by_key(sources, f"loinc:{item[key]}"))

@@ -69,9 +69,9 @@ class Sources:
             self._mondo = dict(archives.mondo(wheel))
             self._drugs = dict(archives.drugs(wheel))
             self._ontologies = {name: json.load(archives.read(wheel, f"{name}.json")) for name in ("mondo", "doid")}
-            self._antineoplastic = archives.antineoplastic(wheel)
         self._claims = archives.claims(self._genes.values())
-        self._stated = {(s, str(c)) for s, codes in yaml.safe_load(stated.read_text()).items() for c in codes}
+        told = yaml.safe_load(stated.read_text(encoding="utf-8"))
+        self._stated = {(system, str(code)): name for system, codes in told.items() for code, name in codes.items()}
 
     def code(self, system: str, code: str) -> Found:
         """A code of SNOMED CT, LOINC, NCIt or ICD-10-CM. Raises NotInSource."""
@@ -83,8 +83,17 @@ class Sources:
             if (system, code) in package:
                 return Found(system, code, package[system, code], key)
         if (system, code) in self._stated:
-            return Found(system, code, "", "stated")
+            return Found(system, code, self._stated[system, code], "stated")
         raise NotInSource(f"{system}|{code}")
+
+    def sided(self, code: str) -> dict[str, Found]:
+        """By side, the codes of ICD-10-CM that tell it where this one tells that it is not known."""
+        before, unknown, after = self._icd.get(code, "").rpartition("unspecified ")
+        names = {self._icd[leaf]: leaf for leaf in self._icd_leaves if leaf[:3] == code[:3]}
+        if not unknown:
+            return {}
+        found = {side: names.get(f"{before}{side} {after}") for side in ("left", "right")}
+        return {side: Found(ICD10CM, leaf, self._icd[leaf], "icd10cm") for side, leaf in found.items() if leaf}
 
     def mondo(self, term: str, namespace: str, code: str) -> Found:
         """A code that a MONDO term names as its own (no display: MONDO's label is not the other system's)."""
@@ -148,10 +157,9 @@ class Sources:
             if codes and told & {n.casefold() for n in names}:
                 yield term_id, term["name"], sure, codes
 
-    def drug_names(self) -> Iterator[tuple[str, str, bool]]:
-        """DrugBank ids and names, and whether ChEBI calls the drug an antineoplastic agent."""
-        for code, name in sorted(self._drugs.values()):
-            yield code, name, code in self._antineoplastic
+    def drug_names(self) -> Iterator[tuple[str, str]]:
+        """DrugBank ids and names."""
+        yield from sorted(self._drugs.values())
 
     def protein_coding(self) -> list[Gene]:
         """The approved genes with a protein product."""

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import typer
 
 from consumers.cli.options import Config, err, out, progress, run_async, settings_of
 from consumers.cli.views import fields_view, note_table
+from consumers.kept_records import append
 from medie_fhir.document import note_text
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Json
@@ -23,7 +25,17 @@ from medie_fhir.wiring import open_pipeline
 
 __all__ = ["extract", "read_note"]
 
+Show = Callable[[Pipeline, str, ExtractionRecord], None]
+
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 §2.24.0.1
+_NEXT = {
+    "empty": ": there is no text in it; nothing is to be read, and nothing to be done unless there should be",
+    "image": ": images are not read; give the text",
+    "masked": ": the sender holds the text back; ask there, if it should come",
+    "no-content": ": neither data nor url; ask the sender, if there should be",
+    "unsupported-content-type": ": this kind of file is not read; convert it to text, HTML or CDA first",
+}
+"""What may be done about a note that was skipped, by its reason (docs/events.md)."""
 _PATIENT = re.compile(rf"(https?://\S+/)?Patient/{_FHIR_ID.pattern}")
 
 
@@ -45,7 +57,16 @@ def extract(  # noqa: PLR0917 - one parameter an option
             help="Print the transaction Bundle of each note; two notes of one name are versions of one document."
         ),
     ] = False,
-    subject: Annotated[str, typer.Option(help="The patient that --fhir writes for.")] = "Patient/example",
+    subject: Annotated[
+        str, typer.Option(help="The patient that --fhir writes for, and whom --records names.")
+    ] = "Patient/example",
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append the extraction records to an NDJSON file, as `mapping diff --on` and `remap --on` take them.",
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Print the fields of notes with their evidence."""
@@ -56,7 +77,8 @@ def extract(  # noqa: PLR0917 - one parameter an option
     if not _PATIENT.fullmatch(subject):
         raise typer.BadParameter("--subject: must be Patient/{id}")
     texts = list(_lines(jsonl) if jsonl else _files(notes or []))
-    failed = run_async(_extract(settings_of(config), texts, as_json=as_json, fhir=fhir, subject=subject))
+    shown = partial(_print, as_json=as_json, fhir=fhir)
+    failed = run_async(_extract(settings_of(config), texts, subject, _shown(shown, records), as_json=as_json))
     if failed:
         err.print(f"medie-fhir: {failed} of {len(texts)} notes could not be read", highlight=False)
         raise typer.Exit(1)
@@ -100,7 +122,20 @@ def _json(line: str) -> object:
     return value
 
 
-async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json: bool, fhir: bool, subject: str) -> int:
+def _shown(show: Show, records: Path | None) -> Show:
+    """The same, and each record is kept before it is shown, where a file is named for them."""
+    if records is None:
+        return show
+    append(records, ())  # that it can't be written is known before a model is started
+
+    def kept(pipeline: Pipeline, name: str, record: ExtractionRecord) -> None:
+        append(records, [record.to_json().encode()])
+        show(pipeline, name, record)
+
+    return kept
+
+
+async def _extract(settings: Settings, texts: list[tuple[str, str]], subject: str, show: Show, *, as_json: bool) -> int:
     failed = 0
     async with open_pipeline(settings) as pipeline:
         fields = pipeline.fields
@@ -115,7 +150,7 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], *, as_json:
                     failed += not isinstance(error, NoteSkipped)
                     _print_failure(name, error, fields, as_json=as_json)
                 else:
-                    _print(pipeline, name, record, as_json=as_json, fhir=fhir)
+                    show(pipeline, name, record)
                 bar.advance(task)
     return failed
 
@@ -154,4 +189,5 @@ def _print_failure(name: str, error: MedieError, fields: tuple[str, ...], *, as_
     if as_json:
         typer.echo(json.dumps({"id": name, "fields": {f: [] for f in fields}, "error": kind}))
     else:
-        err.print(f"{name}: {type(error).__name__}: {error}", highlight=False)
+        told = f"{error}{_NEXT.get(error.reason, '')}" if isinstance(error, NoteSkipped) else str(error)
+        err.print(f"{name}: {type(error).__name__}: {told}", highlight=False, soft_wrap=True)

@@ -7,7 +7,9 @@ import json
 import logging
 import signal
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +22,7 @@ from consumers.cli.remap_views import Ticker, table
 from consumers.cli.store import at_store
 from consumers.kafka_broker import KafkaBroker
 from consumers.programs import bundle_topic, publish_dependencies, retry_options
-from consumers.records import stored_records
+from consumers.records import StoredRecord, stored_records
 from consumers.remap import Outlasted, Progress, Remap, RemapOptions, Selection, StateFile, digest_of
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import SettingsError
@@ -33,11 +35,8 @@ __all__ = ["remap"]
 _SAVE_S = 2.0
 _LOOK_S = 0.2
 _DRY_PATIENCE_S = 5.0
+_SHOWN = 3  # of what is no record
 _STOPPED = 130  # as a shell says of what Ctrl-C has ended
-
-Day = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or beyond it; both are included.")
-]
 
 
 def remap(  # noqa: PLR0917 - one parameter an option
@@ -60,8 +59,12 @@ def remap(  # noqa: PLR0917 - one parameter an option
         list[str] | None, typer.Option(help="Only DocumentReference/ID or SYSTEM|VALUE; may be repeated.")
     ] = None,
     field: Annotated[list[str] | None, typer.Option(help="Only documents with a fact of this field.")] = None,
-    since: Day = None,
-    until: Day = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or earlier.")
+    ] = None,
     made_by: Annotated[
         str | None, typer.Option(help="Only what this mapping wrote: NAME, NAME@VERSION or its label.")
     ] = None,
@@ -78,6 +81,9 @@ def remap(  # noqa: PLR0917 - one parameter an option
         Path | None, typer.Option(help="A file that keeps how far it is, to go on after a stop or a kill.")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever the state file says.")] = False,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Pass over what is no record, and count it.")] = (
+        False
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
     config: Config = None,
 ) -> None:
@@ -100,8 +106,19 @@ def remap(  # noqa: PLR0917 - one parameter an option
     patience_s = _DRY_PATIENCE_S if patience is None and not write else patience
     retry = retry_options(settings)
     options = RemapOptions(settings.fhir.concurrency, rate, patience_s, retry=retry, selection=selection)
-    code = run_async(_remap(settings, on, options, write=write, state=state, restart=restart, as_json=as_json))
-    raise typer.Exit(code)
+    how = _How(write=write, state=state, restart=restart, as_json=as_json, broken=[] if skip_broken else None)
+    raise typer.Exit(run_async(_remap(settings, on, options, how)))
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is done with the remap. ``broken`` takes in what is no record; None: the first such ends it."""
+
+    write: bool
+    state: Path | None
+    restart: bool
+    as_json: bool
+    broken: list[str] | None
 
 
 def _named(given: list[str] | None, option: str, kind: str) -> frozenset[str]:
@@ -114,20 +131,14 @@ def _named(given: list[str] | None, option: str, kind: str) -> frozenset[str]:
     return frozenset(given or ())
 
 
-async def _remap(
-    settings: Settings, on: str, options: RemapOptions, *, write: bool, state: Path | None, restart: bool, as_json: bool
-) -> int:
+async def _remap(settings: Settings, on: str, options: RemapOptions, how: _How) -> int:
     with at_store(settings, on) as of_store:
         if of_store is not None:
             err.print(f"FHIR server: the store {on} itself", highlight=False, soft_wrap=True)
-        return await _remapped(
-            of_store or settings, on, options, write=write, state=state, restart=restart, as_json=as_json
-        )
+        return await _remapped(of_store or settings, on, options, how)
 
 
-async def _remapped(
-    settings: Settings, on: str, options: RemapOptions, *, write: bool, state: Path | None, restart: bool, as_json: bool
-) -> int:
+async def _remapped(settings: Settings, on: str, options: RemapOptions, how: _How) -> int:
     _can_tell(settings)
     configuration = await asyncio.to_thread(Configuration, settings)
     label, reviewed = configuration.mapping.label, configuration.mapping.file.reviewed
@@ -135,9 +146,9 @@ async def _remapped(
         raise SettingsError(
             f"--field {', '.join(sorted(unknown))}: the task has {', '.join(configuration.task.fields)}"
         )
-    what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, write)
-    file = StateFile(state, what) if state else None
-    if file and restart:
+    what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, how.write)
+    file = StateFile(how.state, what) if how.state else None
+    if file and how.restart:
         file.remove()
     progress = file.read() if file else Progress()
     async with AsyncExitStack() as stack:
@@ -146,37 +157,49 @@ async def _remapped(
         stack.callback(producer.close)
         topic = bundle_topic(settings, producer)
         pipeline = await stack.enter_async_context(
-            open_pipeline(settings, with_model=False, dry=not write, topic=topic, configuration=configuration)
+            open_pipeline(settings, with_model=False, dry=not how.write, topic=topic, configuration=configuration)
         )
         needed = Needed.of(settings, options.patience_s)
         dependencies = publish_dependencies(settings, broker, pipeline)
-        if not write:  # nothing is put on a topic
+        if not how.write:  # nothing is put on a topic
             dependencies = tuple(one for one in dependencies if one.name != "kafka")
         work = Remap(pipeline, options, progress, dependencies=dependencies)
         if progress.position:
             err.print(f"going on after {progress.report.done:,} documents", highlight=False)
+        broken = None if how.broken is None else how.broken.append
+        stored = stored_records(on, settings, start=progress.position, broken=broken)
         began = time.monotonic()
         try:
-            await _watched(work, on, settings, file, needed)
+            await _watched(work, stored, file, needed)
         except Outlasted as lasted:
             raise needed.unreachable(lasted) from None
     if file and not work.stopped:
         file.remove()
-    told = {"mapping": label, "written": write, "stopped": work.stopped, "seconds": round(time.monotonic() - began, 1)}
-    if as_json:
-        out.print_json(json.dumps(told | progress.report.to_json()))
+    return _told(work, label, how, time.monotonic() - began)
+
+
+def _told(work: Remap, label: str, how: _How, seconds: float) -> int:
+    """Tell what it came to; the exit code."""
+    report, broken = work.progress.report, how.broken or []
+    told = {"mapping": label, "written": how.write, "stopped": work.stopped, "seconds": round(seconds, 1)}
+    if how.as_json:
+        out.print_json(json.dumps(told | report.to_json() | {"broken": len(broken)}))
     else:
-        table(progress.report, label, write=write)
-        if not progress.report.done and work.seen:
+        table(report, label, write=how.write)
+        if not report.done and work.seen:
             out.print(f"of the {work.seen:,} that are stored, none is what the filters let through", highlight=False)
+    for place in broken[:_SHOWN]:
+        err.print(place, highlight=False, soft_wrap=True)
+    if broken:
+        err.print(f"passed over, for they are no records: {len(broken):,}", highlight=False)
     if work.stopped:
-        again = "run it again to go on from here" if file else "without --state it begins anew next time"
+        again = "run it again to go on from here" if how.state else "without --state it begins anew next time"
         err.print(f"stopped; {again}", highlight=False)
         return _STOPPED
-    return 1 if progress.report.failed else 0
+    return 1 if report.failed else 0
 
 
-async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | None, needed: Needed) -> None:
+async def _watched(work: Remap, stored: AsyncIterator[StoredRecord], file: StateFile | None, needed: Needed) -> None:
     """Run it, with its progress shown and kept, and stopped in good order by the first Ctrl-C or SIGTERM."""
     logging.getLogger("consumers.dependencies").setLevel(logging.ERROR)  # the ticker tells of outages
     loop, saved = asyncio.get_running_loop(), time.monotonic()
@@ -205,7 +228,7 @@ async def _watched(work: Remap, on: str, settings: Settings, file: StateFile | N
         work.on_done = on_done
         looking = asyncio.create_task(look())
         try:
-            await work.run(stored_records(on, settings, start=work.progress.position))
+            await work.run(stored)
         finally:
             looking.cancel()
             for wanted in (signal.SIGINT, signal.SIGTERM):

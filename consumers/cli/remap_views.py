@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -10,13 +11,14 @@ from rich.table import Table
 
 from consumers.cli.options import err, out, progress
 from consumers.cli.remap_servers import Needed
-from consumers.remap import Remap, RemapReport
+from consumers.remap import Failed, Remap, RemapReport
 from consumers.remap.report import CHANGES, OUTCOMES
 
-__all__ = ["Ticker", "line", "table"]
+__all__ = ["Ticker", "failures", "line", "table"]
 
 _LINE_S = 10.0
 _AGAIN_S = 60.0
+_NAMED = 5  # documents, of those that failed for one reason; --json names all
 
 
 class Ticker:
@@ -85,5 +87,18 @@ def table(report: RemapReport, label: str, *, write: bool) -> None:
             shown.add_row(field, *(f"{report.resources[field, change]:,}" for change in CHANGES))
         shown.add_row("all", *(f"{sum(n for (_, c), n in report.resources.items() if c == k):,}" for k in CHANGES))
         out.print(shown)
-    for failed in report.failed:
-        out.print(f"failed: {failed.document}: {failed.error}: {failed.message}", highlight=False, soft_wrap=True)
+    for told in failures(report.failed):
+        out.print(f"failed: {told}", highlight=False, soft_wrap=True)
+
+
+def failures(failed: Sequence[Failed]) -> list[str]:
+    """One line a reason, the most frequent first: of a common cause a person needs no more than a few documents."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for one in failed:
+        by_reason.setdefault((one.error, one.message), []).append(one.document)
+    lines = []
+    for (error, message), documents in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        named, more = ", ".join(documents[:_NAMED]), len(documents) - _NAMED
+        who = named if len(documents) == 1 else f"{len(documents):,} documents ({named}{', …' if more > 0 else ''})"
+        lines.append(f"{who}: {error}: {message}")
+    return lines

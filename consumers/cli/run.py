@@ -40,6 +40,11 @@ UntilEnd = Annotated[
 ]
 
 _HALVES: dict[str, Half] = {"extract": extract_loop, "publish": publish_loop}
+_NEXT = {
+    ("extract", Verdict.SKIPPED): "; nothing to do, where the note is meant to be so: docs/events.md",
+    **{(stage, Verdict.DEAD_LETTER): "; what to do: docs/errors.md, medie-fhir dead-letters" for stage in _HALVES},
+    ("extract", Verdict.REFUSED): "; what to do: docs/errors.md",
+}
 
 
 @app.callback(invoke_without_command=True)
@@ -131,7 +136,7 @@ def _log_outcome(outcome: NoteOutcome) -> None:
     level = logging.WARNING if outcome.verdict in (Verdict.REFUSED, Verdict.DEAD_LETTER) else logging.INFO
     log.log(
         level,
-        "%s %s %s%s%s %s[%d]@%d %.2f s",
+        "%s %s %s%s%s %s[%d]@%d %.2f s, waiting included%s",
         outcome.stage,
         outcome.verdict,
         outcome.shown,
@@ -141,4 +146,5 @@ def _log_outcome(outcome: NoteOutcome) -> None:
         outcome.partition,
         outcome.offset,
         outcome.seconds,
+        _NEXT.get((outcome.stage, outcome.verdict), ""),
     )

@@ -7,6 +7,7 @@ marker's units. No component is ever inferred: "triple negative" stays text, and
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from medie_fhir.coding.lookup import coding_key, denies, text_only
@@ -28,8 +29,11 @@ _METHODS = {
     "ihc": re.compile(r"\bihc\b|\bimmunohistochemistry\b|\bimmunostain(?:ing)?\b"),
 }
 _SCORED = "her2"  # of which the score of the stain is the result
+_STAINS = ("score-", "intensity-")  # results of a stain, and of no count of genes
 _STRONG = frozenset({"score-3", "intensity-3"})
 _ALL = 100  # per cent of the cells
+_UNITY = "1"  # UCUM
+_SHARE = re.compile(r"\btps\b|\btumor proportion score\b")  # a percentage, though no sign says so
 _TWO_LETTERS = 2  # "ER" and "PR" alone are also a room and a response
 _RATIO = re.compile(r"\bratio\b")
 _FILLER = re.compile(
@@ -46,8 +50,29 @@ class _Result(NamedTuple):
     quantity: Quantity | None
 
 
-def code_biomarker(value: str, tables: Tables) -> Concept:
-    """The Concept of a marker's result: ``code`` LOINC, ``value``; attributes ``marker``, ``result``, ``quantity``."""
+def code_biomarker(value: str, tables: Tables, evidence: str | None = None) -> Concept:
+    """The Concept of a marker's result: ``code`` LOINC, ``value``; attributes ``marker``, ``result``, ``quantity``.
+
+    Where ``evidence`` names another marker instead, or another kind of it, the value has lost a word ("PD-L1 CPS 15" is
+    read as "PD-L1 15"), and is text only.
+    """
+    concept = _of_value(value, tables)
+    named = [hit.entry for hit in tables["biomarkers"].named(plain(evidence or ""))]
+    if concept.row is None or not named:
+        return concept
+    markers = tables["biomarkers"]
+    own = markers.entries[concept.row.partition(":")[2]]
+    kin = [entry for entry in named if _family(entry, markers) == _family(own, markers)]
+    agree = kin and all(entry.codings.get("quantity") == own.codings.get("quantity") for entry in kin)
+    return concept if agree else text_only(value)
+
+
+def _family(entry: Entry, table: Table) -> str:
+    """The marker that an entry is a kind of: PD-L1 of its clones and scores."""
+    return next((slug for slug in entry.words.get("is-a", ()) if slug in table.entries), entry.slug)
+
+
+def _of_value(value: str, tables: Tables) -> Concept:
     text = plain(value)
     whole = text.replace("(", " ").replace(")", " ") if parenthesised(text) else text
     concept = _parsed(whole, value, tables)
@@ -138,7 +163,7 @@ def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
         return None
     if "positive" in entries and not _STRONG.isdisjoint(entries):
         entries.pop("positive")
-    if len(entries) > 1 or (quantity is not None and quantity.unit == "%" and quantity.value > _ALL):
+    if len(entries) > 1 or (quantity is not None and not _possible(quantity, entries.keys())):
         return None
     if quantity is not None and marker.slug == _SCORED and quantity.unit is None and not _RATIO.search(rest):
         if quantity.value != 0 or entries.keys() - {"negative"}:
@@ -147,13 +172,20 @@ def _result(rest: str, marker: Entry, table: Table) -> _Result | None:
     return _Result(next(iter(entries.values()), None), quantity)
 
 
+def _possible(quantity: Quantity, words: Collection[str]) -> bool:
+    """Whether a number can stand beside a result: "12 ng/mL (post-op undetectable)" tells two times, 120 % nothing."""
+    below = quantity.comparator in ("<", "<=") or quantity.value == 0
+    return not (quantity.unit == "%" and quantity.value > _ALL) and (below or "undetectable" not in words)
+
+
 def _concept(marker: Entry, result: _Result, text: str, value: str) -> Concept:
     entry, quantity = result
     codings: dict[str, tuple[Coding, ...]] = {}
     attributes: dict[str, Any] = {"marker": marker.name, "result": value}
     code = marker.codings.get("code", ())
     for method, pattern in _METHODS.items():
-        if pattern.search(text) and method in marker.codings:
+        scored = method == "fish" and entry is not None and entry.slug.startswith(_STAINS)
+        if pattern.search(text) and method in marker.codings and not scored:
             code = marker.codings[method]
     if quantity is not None:
         attributes["quantity"] = quantity.as_attribute()
@@ -176,11 +208,15 @@ def _concept(marker: Entry, result: _Result, text: str, value: str) -> Concept:
 
 
 def _numeric(marker: Entry, quantity: Quantity, text: str) -> tuple[Coding, ...]:
-    """The marker's code for numbers, where the unit is one of its own: a LOINC code has one kind of property."""
+    """The marker's code for numbers, where the unit is one of its own: a LOINC code has one kind of property.
+
+    A number without a unit has the unit 1, and is none of a mass, a share or a count in a volume.
+    """
     if _RATIO.search(text) and "ratio" in marker.codings:
         return marker.codings["ratio"]
     units = {unit.code for unit in marker.codings.get("unit", ())}
-    return marker.codings.get("quantity", ()) if quantity.unit is None or quantity.unit in units else ()
+    unit = quantity.unit or ("%" if _SHARE.search(text) else _UNITY)
+    return marker.codings.get("quantity", ()) if unit in units else ()
 
 
 def _quantity_key(quantity: Quantity | None) -> str:

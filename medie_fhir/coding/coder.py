@@ -40,9 +40,12 @@ _GRAMMARS: Final = {
     "treatment": _Grammar(code_treatment, ("treatments",)),
 }
 
+_BY_EVIDENCE: Final = {"biomarker": code_biomarker, "stage": code_stage}
+"""The grammars that read the evidence beside the value."""
+
 
 def code(field: str, value: str, tables: Tables, *, evidence: str | None = None) -> Concept:
-    """What ``value`` of ``field`` means. ``evidence`` is the passage of the note that it was read from.
+    """What ``value`` of ``field`` means, no more than it and its ``evidence`` (the passage that it was read from) say.
 
     A field of oncology is read by its grammar. One of another task is looked up in the table of the field's name; such
     a table goes before a grammar, for a ``stage`` or ``treatment`` of another task is not oncology's. Never raises for
@@ -54,8 +57,8 @@ def code(field: str, value: str, tables: Tables, *, evidence: str | None = None)
         return code_listed(value, tables[field])
     if field not in _GRAMMARS or lacking((field,), tables.tables):
         return text_only(value)
-    if field == "stage":
-        return code_stage(value, tables, evidence)
+    if field in _BY_EVIDENCE:
+        return _BY_EVIDENCE[field](value, tables, evidence)
     return _GRAMMARS[field].read(value, tables)
 
 

@@ -13,6 +13,7 @@ __all__ = ["Hit", "Match", "as_concept", "coding_key", "denies", "find_in_parts"
 
 Match = Literal["exact", "normalised", "synonym", "rule", "none"]
 
+_SIDES = {"7771000": "left", "24028007": "right", "51440002": "bilateral"}  # SNOMED CT
 _DENIALS = frozenset(
     {"no", "not", "without", "excluded", "ruled", "benign", "denied", "denies", "unlikely", "or", "versus", "vs"}
 )
@@ -49,7 +50,7 @@ def as_concept(
     the key keeps the entry's slug, so that two concepts under one code stay two. Without any code it is the name.
     """
     entry, match = hit
-    own = {role: found for role, found in entry.codings.items() if role != "unit"}
+    own = _sided({role: found for role, found in entry.codings.items() if role != "unit"}, codings or {})
     more = dict(attributes or {})
     exact = own.get("code", ())
     if not exact and "broader" in own:
@@ -59,6 +60,21 @@ def as_concept(
     else:
         key = coding_key(exact[0]) if exact else f"text|{plain(entry.name)}"
     return Concept(key=key, codings={**own, **(codings or {})}, attributes=more, match=match, row=entry.row)
+
+
+def _sided(own: dict[str, tuple[Coding, ...]], told: Mapping[str, tuple[Coding, ...]]) -> dict[str, tuple[Coding, ...]]:
+    """The codings of an entry, the code of an unspecified side replaced by that of the side that is told.
+
+    Where it is both sides, none is left: a code for two does not exist, and one for an unknown side is not true.
+    """
+    sided: dict[str, tuple[Coding, ...]] = {role: own.pop(role) for role in ("left", "right") if role in own}
+    if not sided or not (side := _SIDES.get(next((c.code for c in told.get("laterality", ())), ""))):
+        return own
+    systems = {coding.system for codings in sided.values() for coding in codings}
+    kept = {r: tuple(c for c in codings if c.system not in systems) for r, codings in own.items()}
+    role = "code" if own.get("code", ()) != kept.get("code", ()) else "broader"
+    kept[role] = (*kept.get(role, ()), *sided.get(side, ()))
+    return {role: codings for role, codings in kept.items() if codings}
 
 
 def find_in_parts(value: str, table: Table, find: Callable[[str], Hit | None]) -> Hit | None:

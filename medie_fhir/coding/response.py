@@ -16,7 +16,7 @@ __all__ = ["code_response"]
 _MODIFIERS = frozenset(
     words(
         "a achieved after best confirmed continued currently durable excellent extracranial extracranially imaging "
-        "initial initially later maintained ongoing overall per persistent prior radiographic recist sustained "
+        "initial initially later maintained ongoing overall per persistent radiographic recist sustained "
         "subsequent the to with clinically clinical at for in"
     )
 )
@@ -28,7 +28,8 @@ _ALTERNATIVES = re.compile(r"\s*/\s*")
 _PART = re.compile(
     r"\b(?:(?:extra|intra)?cranial(?:ly)?|cns|brain|cerebral|liver|hepatic|lungs?|pulmonary|bones?|osseous|skeletal|"
     r"nod(?:es?|al)|peritoneal|adrenals?|local(?:ly)?|loco-?regional(?:ly)?|distant|primary|breast|axilla(?:ry)?|skin|"
-    r"visceral|marrow)\b"
+    r"visceral|marrow|abdom(?:en|inal(?:ly)?)|pelvi[cs]|chest|thora(?:x|cic)|mediastin(?:um|al)|spin(?:e|al)|pancrea\w+|renal|kidneys?|"
+    r"splen\w+|pleura\w*|ovar\w+|uter\w+|rectal|colon\w*|bladder|prostat\w+|leptomening\w+|ocular|thyroid|neck)\b"
 )
 _IMAGED = re.compile(r"\b(?:radio\w+|imag\w+|ct|mri|pet|scans?|lesions?|tumou?rs?|nodes?|mass(?:es)?|size|shrinkage)\b")
 _LOINC = "http://loinc.org"
@@ -42,8 +43,15 @@ _OF_ANY_PART = frozenset(
     }
 )
 _OF_TREATMENT = frozenset(
-    words("and plus + with the line first second third prior initial maintenance adjuvant braf mek then")
+    words(
+        "therapy treatment and plus + with the line first second third prior initial maintenance adjuvant braf mek then"
+    )
 )
+_ALMOST = re.compile(
+    r"\b(?:near|nearly|almost|incomplete|suspected|possible|probable|equivocal)\b|^(?:prior|previous|earlier|former)\)",
+    re.IGNORECASE,
+)
+_UNNAMED = frozenset({"therapy", "treatment"})  # "response to treatment"
 _REMISSION = frozenset(
     {
         "complete-metabolic-response",
@@ -62,6 +70,8 @@ def code_response(value: str, tables: Tables) -> Concept:
     """The Concept of a response: ``code`` SNOMED CT, then the RECIST answer of LOINC."""
     table = tables["responses"]
     hit = _find(value, table, tables)
+    if hit is None and _ALMOST.search(value.partition("(")[2]):  # "complete response (near-complete)"
+        return text_only(value)
     if hit is None and (parts := parenthesised(plain(value))) is not None and "patholog" in parts[1]:
         hit = _find(" ".join(reversed(parts)), table, tables) or _find(
             parts[1], table, tables
@@ -123,7 +133,7 @@ def _treated(text: str, table: Table, tables: Tables) -> Entry | None:
     if not rest:
         return None
     untold = tables["treatments"].without_named(rest[0])
-    if untold == rest[0] or without(untold, _OF_TREATMENT)[0]:
+    if (untold == rest[0] and not _UNNAMED & set(words(untold))) or without(untold, _OF_TREATMENT)[0]:
         return None
     hit = _find(status, table, tables)
     return hit.entry if hit else None

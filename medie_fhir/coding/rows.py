@@ -14,15 +14,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medie_fhir.coding.code_form import malformed
+from medie_fhir.code_form import malformed
 
 __all__ = ["COLUMNS", "Row", "contradictions", "read_rows"]
 
 COLUMNS = ("concept", "role", "system", "code", "display", "synonyms", "source")
 _NAMING = frozenset({"text", "gene"})
 _WORD_ROLES = frozenset({"kind", "is-a"})
-_ROLES = "body_site broader category code fish gene ihc ingredient laterality m method n observation quantity ratio t"
-_CODING_ROLES = frozenset({*_ROLES.split(), "unit", "value"})
+_ROLES = "body_site broader category code fish gene ihc ingredient laterality left m method n observation quantity"
+_CODING_ROLES = frozenset({*_ROLES.split(), "ratio", "right", "t", "unit", "value"})
 _URI = re.compile(r"^(https?://|urn:)\S+$")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -18,7 +18,7 @@ _MODIFIERS = frozenset(
         "consolidation continued current curative daily definitive dose dense dual elective followed frontline "
         "further given high infusion induction initial initially injection intensity intravenous iv later left "
         "low line maintenance metronomic modified neoadjuvant next observation oral ongoing palliation palliative "
-        "perioperative planned po postoperative preoperative previous previously prior primary received "
+        "perioperative po postoperative preoperative previous previously prior primary received "
         "rechallenge regimen resumed right robotic robotically laparoscopic open assisted salvage second "
         "sequential short course sided single agent started subsequent subsequently systemic tablet the then "
         "therapy third first treatment underwent weekly with monthly biweekly monotherapy combination bilateral "
@@ -41,19 +41,20 @@ _CLASSES = frozenset(
     {
         "androgen-deprivation-therapy",
         "chemotherapy",
-        "drug-therapy",
+        "cancer-treatment",
         "hormone-therapy",
         "immunotherapy",
         "radiotherapy",
         "surgery",
+        "systemic-therapy",
         "targeted-therapy",
-        "therapy",
         "tumor-resection",
     }
 )
-_DRUGS = frozenset({"drug", "hormone", "immunotherapy", "regimen", "targeted"})
+_DRUGS = frozenset({"drug", "hormone", "immunotherapy", "regimen", "supportive", "targeted"})
+_SUPPORTIVE = "supportive"  # dexamethasone: a part of a combination, and no treatment of a cancer by itself
 _SNOMED = "http://snomed.info/sct"
-_DRUG_THERAPY, _THERAPY = "drug-therapy", "therapy"
+_DRUG_THERAPY, _THERAPY = "systemic-therapy", "cancer-treatment"
 
 
 def code_treatment(value: str, tables: Tables) -> Concept:
@@ -63,11 +64,27 @@ def code_treatment(value: str, tables: Tables) -> Concept:
         return text_only(value)
     parts = None if table.find(value) else parenthesised(plain(value))
     hits = _parenthesised(*parts, table) if parts else _find(value, table)
-    if not hits:
+    if all(hit.entry.kind == _SUPPORTIVE for hit in hits):
         return text_only(value)
     if len(hits) == 1:
-        return as_concept(hits[0], attributes={"kind": hits[0].entry.kind})
+        return as_concept(hits[0], attributes={"kind": hits[0].entry.kind}, codings=_told(hits[0].entry, parts, table))
     return _combination([hit.entry for hit in hits], table)
+
+
+def _told(regimen: Entry, parts: tuple[str, str] | None, table: Table) -> dict[str, tuple[Coding, ...]]:
+    """The ingredients of a regimen with those that the parentheses name: "AC-T (…, paclitaxel)"."""
+    if parts is None or regimen.kind != "regimen" or _REMARK.match(parts[1]):
+        return {}
+    named = [hit.entry for hit in _find(parts[1], table) if hit.entry is not regimen]
+    own = regimen.codings.get("ingredient", ())
+    known = {(coding.display or "").casefold() for coding in own}
+    more = tuple(coding for coding in _ingredients(named) if (coding.display or "").casefold() not in known)
+    return {"ingredient": (*own, *more)} if more else {}
+
+
+def _ingredients(entries: list[Entry]) -> list[Coding]:
+    own = [entry.codings.get("ingredient", entry.codings.get("code", ())[:1]) for entry in entries]
+    return list(dict.fromkeys(coding for codings in own for coding in codings if coding.system != _SNOMED))
 
 
 def _find(text: str, table: Table) -> list[Hit]:
@@ -109,10 +126,7 @@ def _parenthesised(outer: str, inner: str, table: Table) -> list[Hit]:
 
 def _combination(entries: list[Entry], table: Table) -> Concept:
     """Several treatments in one value: no single code, each drug an ``ingredient``, the class that holds them all."""
-    ingredients: list[Coding] = []
-    for entry in entries:
-        own = entry.codings.get("ingredient", entry.codings.get("code", ())[:1])
-        ingredients += [coding for coding in own if coding.system != _SNOMED and coding not in ingredients]
+    ingredients = _ingredients(entries)
     drugs = all(entry.kind in _DRUGS for entry in entries)
     categories = {entry.codings["category"] for entry in entries}
     common = table.entries[_DRUG_THERAPY if drugs else _THERAPY].codings["category"]

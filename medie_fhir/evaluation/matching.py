@@ -39,7 +39,10 @@ class Likeness:
 
 
 def items(value: str) -> tuple[str, ...]:
-    """The facts of a value that is written as one text: parted by ``;`` and ``|`` outside of brackets; words such as "none" are no fact."""
+    """The facts of a value that is written as one text: parted by ``;`` and ``|`` outside of brackets.
+
+    Words such as "none" are no fact.
+    """
     parts = (_BLANK.sub(" ", part).strip(" .\t\n") for part in _PARTED.split(value))
     return tuple(part for part in parts if part.lower() not in NO_VALUES)
 

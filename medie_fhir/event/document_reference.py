@@ -112,7 +112,9 @@ def _identity(document: Json) -> str:
         return f"DocumentReference/{own}"
     identifiers = _identifiers(document)
     if not identifiers:
-        raise UnidentifiedDocument("neither id nor masterIdentifier nor identifier: it could never be taken back")
+        raise UnidentifiedDocument(
+            "neither id nor masterIdentifier nor identifier: it could never be taken back; have it sent with one"
+        )
     return _token(identifiers[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -83,28 +83,43 @@ def load_case(text: str, name: str, fields: Collection[str]) -> Case:
     Raises InvalidMapping with all faults.
     """
     source = Source(text, name, "a case is a YAML mapping with extraction, and expect or expect_none")
-    faults = list(source.faults)
-    if faults:
-        raise InvalidMapping(faults)
-    file = _validated(_File, source.data, source, ())
-    if file.expect is not None and file.expect_none:
-        raise InvalidMapping([source.fault(("expect_none",), "there is an expect too: one of them")])
-    record = _record(file.extraction, source)
-    at = ("extraction", "facts")
-    for index, fact in enumerate(record.facts):
-        if fact.field not in fields:
-            what = f"no field of the task{meant(fact.field, fields)}; allowed: {', '.join(fields)}"
-            faults.append(source.fault((*at, index, "field"), what))
-    if faults:
+    if source.faults:
+        raise InvalidMapping(source.faults)
+    faults: list[str] = []
+    file = record = None
+    try:
+        file = _validated(_File, source.data, source, ())
+    except InvalidMapping as error:
+        faults += error.faults
+    if file is not None and file.expect is not None and file.expect_none:
+        faults.append(source.fault(("expect_none",), "there is an expect too: one of them"))
+    extraction = source.data.get("extraction")
+    if isinstance(extraction, dict):
+        try:
+            record = _record(extraction, source)
+        except InvalidMapping as error:
+            faults += error.faults
+        faults += _of_no_field(extraction, fields, source)
+    if faults or file is None or record is None:
         raise InvalidMapping(faults)
     return Case(file.about, record, () if file.expect_none else file.expect, file.exact)
+
+
+def _of_no_field(extraction: Json, fields: Collection[str], source: Source) -> Iterator[str]:
+    """The facts of a field that the task doesn't have, whatever else is wrong with them."""
+    facts = extraction.get("facts")
+    for index, fact in enumerate(facts if isinstance(facts, list) else ()):
+        field = fact.get("field") if isinstance(fact, dict) else None
+        if isinstance(field, str) and field not in fields:
+            what = f"no field of the task{meant(field, fields)}; allowed: {', '.join(fields)}"
+            yield source.fault(("extraction", "facts", index, "field"), what)
 
 
 def _validated(model: type[_M], data: Any, source: Source, at: tuple[str | int, ...]) -> _M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)  # a case may be a patient's record
+        found = error.errors(include_url=False)  # a case may be a patient's record: no value is shown
         raise InvalidMapping([source.fault((*at, *e["loc"]), said(e, model, shows=False)) for e in found]) from None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medie_fhir.mapping.fhirpath import Evaluate, compile_expression
+from medie_fhir.mapping.members import members_of, unknown_members
 from medie_fhir.mapping.regex import fault_of
 from medie_fhir.mapping.suggest import meant
 from medie_fhir.mapping.syntax import FUNCTIONS, WITHHELD, functions_of, is_fhirpath, patterns_of, variables_of
@@ -24,13 +25,9 @@ from medie_fhir.mapping.template import (
     Text,
     Within,
 )
+from medie_fhir.mapping.vocabulary import ANY, VARIABLES, Members
 
-__all__ = ["VARIABLES", "Compiler"]
-
-VARIABLES = frozenset(
-    "fact concept document subject effective recorded source primary".split()  # noqa: SIM905 - reads best as words
-)
-"""What every template knows. See ``MappingFile`` for their meaning."""
+__all__ = ["Compiler"]
 
 _OF_FHIRPATH = frozenset({"context", "resource", "ucum", "sct", "loinc"})  # FHIRPath R2 §9, FPML
 _ALL = re.compile(r"\{\[([\s\S]+?)\]\}")
@@ -50,13 +47,14 @@ class Compiler:
     """Compiles templates; ``faults`` holds what was wrong with them, by place."""
 
     faults: list[tuple[Place, str]] = field(default_factory=list)
-    known: frozenset[str] = VARIABLES
+    known: Members = field(default_factory=lambda: VARIABLES)
+    """The variables, with their members."""
 
     def template(self, value: Any, place: Place = ()) -> Node:
         """The node of a template. Where faults came of it, it must not be used."""
         return self._node(value, place, self.known)
 
-    def expression(self, text: str, place: Place, known: frozenset[str] | None = None) -> Evaluate:
+    def expression(self, text: str, place: Place, known: Members | None = None) -> Evaluate:
         """An expression, compiled; for a broken one a fault, and a callable that gives nothing."""
         if len(text) > _MOST_CHARACTERS:
             self.faults.append(
@@ -71,12 +69,12 @@ class Compiler:
         self.faults += [(place, what) for what in wrong]
         return evaluate
 
-    def _asked(self, text: str, place: Place, known: frozenset[str]) -> tuple[str, Evaluate]:
+    def _asked(self, text: str, place: Place, known: Members) -> tuple[str, Evaluate]:
         """What stands between braces: an expression as it is written, and compiled."""
         text = text.strip()
         return text, self.expression(text, place, known)
 
-    def _node(self, value: Any, place: Place, known: frozenset[str]) -> Node:
+    def _node(self, value: Any, place: Place, known: Members) -> Node:
         if len(place) > _MOST_LEVELS:
             self.faults.append((place, f"nested more than {_MOST_LEVELS} levels deep"))
             return Literal(place, None)
@@ -86,7 +84,7 @@ class Compiler:
             return Array(place, tuple(self._node(item, (*place, n), known) for n, item in enumerate(value)))
         return self._text(value, place, known) if isinstance(value, str) else Literal(place, value)
 
-    def _text(self, text: str, place: Place, known: frozenset[str]) -> Node:
+    def _text(self, text: str, place: Place, known: Members) -> Node:
         if _stray(_ONE.sub("", _ALL.sub("", text))):
             self.faults.append((place, "a brace of {{ … }}, {[ … ]} or {% … %} has no counterpart"))
             return Literal(place, text)
@@ -104,7 +102,7 @@ class Compiler:
             end = found.end()
         return Text(place, tuple(p for p in (*parts, text[end:]) if p != "")) if parts else Literal(place, text)
 
-    def _object(self, value: Mapping[str, Any], place: Place, known: frozenset[str]) -> Node:
+    def _object(self, value: Mapping[str, Any], place: Place, known: Members) -> Node:
         assigned, known = self._assigned(value, place, known)
         members: list[tuple[str, Node]] = []
         merged: list[Node] = []
@@ -120,9 +118,8 @@ class Compiler:
             elif _IF.fullmatch(key) or _ELSE.fullmatch(key):
                 branches.append((key, below))
             elif each := _FOR.fullmatch(key):
-                names = frozenset(n for n in each.group(1, 2) if n)
                 asked = self._asked(each[3], inner, known)
-                alone.append(Each(inner, *asked, each[2], each[1], self._node(below, inner, known | names)))
+                alone.append(Each(inner, *asked, each[2], each[1], self._node(below, inner, _looped(each, known))))
             elif one := _ONE.fullmatch(key):
                 asked = self._asked(one[2], inner, known)
                 alone.append(Within(inner, *asked, self._node(below, inner, known)))
@@ -136,8 +133,8 @@ class Compiler:
         return Object(place, tuple(members), tuple(assigned), (*merged, *alone))
 
     def _assigned(
-        self, value: Mapping[str, Any], place: Place, known: frozenset[str]
-    ) -> tuple[list[tuple[str, Node]], frozenset[str]]:
+        self, value: Mapping[str, Any], place: Place, known: Members
+    ) -> tuple[list[tuple[str, Node]], Members]:
         """The variables that an object's ``{% assign %}`` binds, and all that is known after it."""
         assigned: list[tuple[str, Node]] = []
         for key, below in value.items():
@@ -149,10 +146,10 @@ class Compiler:
                     continue
                 ((name, made),) = one.items()
                 assigned.append((name, self._node(made, (*place, key, name), known)))
-                known |= {name}
+                known = {**known, name: ANY}
         return assigned, known
 
-    def _choice(self, branches: list[tuple[str, Any]], place: Place, known: frozenset[str]) -> list[Node]:
+    def _choice(self, branches: list[tuple[str, Any]], place: Place, known: Members) -> list[Node]:
         if not branches:
             return []
         conditions = [(key, found[1], below) for key, below in branches if (found := _IF.fullmatch(key))]
@@ -169,7 +166,7 @@ class Compiler:
         return [Choice(inner, *self._asked(expression, inner, known), then, otherwise)]
 
 
-def _faults(text: str, known: frozenset[str]) -> Iterator[str]:
+def _faults(text: str, known: Members) -> Iterator[str]:
     """What is wrong with an expression."""
     if not is_fhirpath(text):
         yield f"'{text}' is no FHIRPath expression"
@@ -177,13 +174,25 @@ def _faults(text: str, known: frozenset[str]) -> Iterator[str]:
     for name in sorted(functions_of(text) - FUNCTIONS):
         why = WITHHELD.get(name) or f"is no function of FHIRPath{meant(name, FUNCTIONS, '{}()')}"
         yield f"'{name}()' {why}"
-    for name in sorted(variables_of(text) - known - _OF_FHIRPATH):
+    for name in sorted(variables_of(text) - known.keys() - _OF_FHIRPATH):
         yield f"'%{name}' is no variable{meant(name, known, '%{}')}; allowed: {', '.join(sorted(known))}"
     for pattern in patterns_of(text):
         if pattern is None:
             yield "a regular expression is written out, as one text: a note's words are no expression"
         elif wrong := fault_of(compile_expression(pattern)(None, {})[0]):
             yield f"the regular expression {pattern} {wrong}"
+    yield from unknown_members(text, known)
+
+
+def _looped(each: re.Match[str], known: Members) -> Members:
+    """What is known within a loop: its item has the members of what it goes over."""
+    asked = each[3].strip()
+    try:
+        readable = len(asked) <= _MOST_CHARACTERS and is_fhirpath(asked)
+        item = members_of(asked, known) if readable else ANY
+    except RecursionError:
+        item = ANY
+    return {**known, **({each[1]: ANY} if each[1] else {}), each[2]: item}
 
 
 def _stray(text: str) -> bool:

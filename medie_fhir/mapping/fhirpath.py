@@ -20,7 +20,7 @@ from fhirpathpy.parser import parse
 
 from medie_fhir.errors import RenderError
 
-__all__ = ["MAX_MATCHED", "MAX_SIZE", "MAX_STEPS", "Evaluate", "compile_expression"]
+__all__ = ["MAX_MATCHED", "MAX_SIZE", "MAX_STEPS", "Evaluate", "compile_expression", "parsed"]
 
 Evaluate = Callable[[Any, Mapping[str, Any]], list[Any]]
 """(resource, variables) → the values. Raises RenderError, without any value of the note in it."""
@@ -41,6 +41,12 @@ class _Unsure(Exception):
 
 
 @lru_cache(maxsize=4096)
+def parsed(expression: str) -> Any:
+    """The expression's syntax tree, as fhirpathpy has it; not to be changed."""
+    return parse(expression)["children"][0]
+
+
+@lru_cache(maxsize=4096)
 def compile_expression(expression: str) -> Evaluate:
     """The expression, ready to be evaluated. Its syntax was checked before (see ``syntax``)."""
     compiled = fhirpathpy.compile(expression)
@@ -49,7 +55,7 @@ def compile_expression(expression: str) -> Evaluate:
         return _within_steps(lambda: compiled(resource, dict(variables)))
 
     try:
-        plain = _plain(parse(expression)["children"][0])
+        plain = _plain(parsed(expression))
     except _Unsure:
         return slow
 

@@ -11,26 +11,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from medie_fhir.errors import InvalidMapping, RenderError
+from medie_fhir.errors import InvalidMapping
 from medie_fhir.mapping.compile import Compiler
 from medie_fhir.mapping.file import MappingFile
-from medie_fhir.mapping.render import render
+from medie_fhir.mapping.rehearsal import rehearse
 from medie_fhir.mapping.said import said
-from medie_fhir.mapping.samples import sample_facts, sample_record
 from medie_fhir.mapping.source import Source
 from medie_fhir.mapping.suggest import meant
+from medie_fhir.mapping.written import faults_of_written
 
 __all__ = ["Mapping", "load_mapping"]
-
-_SOURCE = {"reference": "DocumentReference/sample"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A mapping that was checked, and the SHA-256 of its content."""
+    """A mapping that was checked, and the SHA-256 of its content; what ``warnings`` tell may be meant so."""
 
     file: MappingFile
     digest: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -52,15 +51,23 @@ def load_mapping(text: str, name: str, fields: Iterable[str], *, task: str | Non
     if _is_of_task(source.data, task, known, found):
         _unknown_fields(source.data, known, found)
     _broken_expressions(source.data, found)
+    for index, template in _templates(source.data):
+        for place, what in faults_of_written(template.get("resource"), ("templates", index, "resource")):
+            found.add(place, what)
+    warnings: list[str] = []
     if file is not None:
-        found.told += _broken_templates(file, found.of_templates)
+        rehearsal = rehearse(file, found.of_templates)
+        found.told += rehearsal.faults
+        for path, what in rehearsal.harmful:
+            found.add(path, what)
+        warnings = [source.fault(path, what) for path, what in rehearsal.doubtful]
     if found.told or file is None:
         raise InvalidMapping(found.told)
     # What becomes of a person's edits, and where the tables lie, changes nothing that is made of a note: the label, and
     # with it the Provenances' ids, stays the same.
     content = file.model_dump(mode="json", exclude={"reviewed", "terminology"})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest())
+    return Mapping(file, hashlib.sha256(canonical.encode()).hexdigest(), tuple(warnings))
 
 
 class _Faults:
@@ -149,24 +156,11 @@ def _broken_expressions(data: Any, found: _Faults) -> None:
     for index, template in _templates(data):
         if isinstance(template.get("resource"), dict):
             compiler.template(template["resource"], ("templates", index, "resource"))
-        if isinstance(template.get("when"), str):
-            compiler.expression(template["when"], ("templates", index, "when"))
+        if isinstance(when := template.get("when"), str) and "{{" in when:
+            compiler.faults.append(
+                (("templates", index, "when"), "is an expression by itself: write it without braces")
+            )
+        elif isinstance(when, str):
+            compiler.expression(when, ("templates", index, "when"))
     for place, what in compiler.faults:
         found.add(place, what)
-
-
-def _broken_templates(file: MappingFile, but: set[str | int]) -> list[str]:
-    """Every template but those, rendered for samples of its field, with and without codes, date and confidence."""
-    found: dict[str, None] = {}
-    for index, template in enumerate(file.templates):
-        if index in but:
-            continue
-        only_this = file.model_copy(update={"templates": (template,)})
-        for dated in (True, False):
-            record = sample_record(dated=dated)
-            for fact in sample_facts(template.field):
-                try:
-                    render(record, [fact], only_this, source=_SOURCE, recorded=record.produced.at, system="urn:sample")
-                except RenderError as error:
-                    found[str(error)] = None
-    return list(found)

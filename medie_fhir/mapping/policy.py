@@ -5,6 +5,8 @@ The default is strict: only what the note says of this patient, as present, wher
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from medie_fhir.model import Alignment, Assertion, Concept, Experiencer, Fact, Frozen
@@ -29,7 +31,9 @@ class FieldPolicy(Frozen):
     minimal_confidence: float = Field(
         default=0.0, ge=0, le=1, description="The least confidence; a value without one counts as 0."
     )
-    readers: tuple[str, ...] = Field(default=(), description="Readers of which one must have seen it; empty: any.")
+    readers: tuple[Literal["lexicon", "model"], ...] = Field(
+        default=(), description="Readers of which one must have seen it; empty: any."
+    )
     uncoded: bool = Field(default=True, description="Whether a value that no table knows may be written, as text.")
 
 

@@ -15,7 +15,7 @@ from medie_fhir.mapping.template import NOTHING, Node, Place, Scope, Unrenderabl
 from medie_fhir.mapping.validity import Validity
 from medie_fhir.model import CodedFact, ExtractionRecord, Fact, Json
 
-__all__ = ["Draft", "drafts", "effective", "render", "says_anything"]
+__all__ = ["Draft", "drafts", "effective", "rehearsed", "render", "says_anything"]
 
 _ELEMENT = re.compile(r"[a-z][A-Za-z]*(?:\.\w+)*(?=: | is | needs | goes )")
 _DAY_OR_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?")
@@ -80,6 +80,21 @@ def drafts(
             if resource is not None:
                 part = parts[fact.id] = parts.get(fact.id, -1) + 1
                 yield Draft(template, fact, fact.id if part == 0 else f"{fact.id}-{part}", resource)
+
+
+def rehearsed(
+    template: Template, fact: CodedFact, record: ExtractionRecord, *, source: Json, recorded: str, primary: Json | None
+) -> Json | None:
+    """What one template makes of a fact whose ``%primary`` is given, before the engine adds its part.
+
+    Raises RenderError where it fails, or where the complete resource is no valid R4.
+    """
+    variables = _of_the_note(record, source, recorded) | _of_the_fact(fact) | {"primary": primary}
+    resource = _one(template, variables, fact, traced=False)
+    if resource is not None:
+        complete = wrap(resource, fact.fact, resource_id=fact.id, system="urn:sample", source=source)
+        _must_be_valid(complete, template)
+    return resource
 
 
 def says_anything(
@@ -156,7 +171,7 @@ def _of_the_fact(fact: CodedFact) -> Json:
             "codings": {
                 role: [c.model_dump(exclude_none=True) for c in codings] for role, codings in concept.codings.items()
             },
-            "attributes": dict(concept.attributes),
+            "attributes": {n: [*v] if isinstance(v, tuple) else v for n, v in concept.attributes.items()},
         },
     }
 
@@ -182,6 +197,10 @@ def _fits_the_engines_part(resource: Json, template: Template, fact: CodedFact) 
     )
     if isinstance(resource.get("meta"), dict):
         places += ((resource["meta"], ("meta", "security"), list),)
+    if "id" in resource:
+        raise _failure(
+            template, fact, ("resource", "id"), "the engine gives the id, the same at each reading: leave it out"
+        )
     for around, path, kind in places:
         if path[-1] in around and not isinstance(around[path[-1]], kind):
             due = "a list" if kind is list else "an object"

@@ -16,8 +16,11 @@ _KINDS = {
     "missing": "missing",
     "string_type": "must be a text",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
@@ -33,9 +36,7 @@ def said(error: ErrorDetails, model: type[BaseModel], *, shows: bool = True) -> 
         allowed = _keys(model, around)
         return f"no such key{meant(str(key), allowed)}; allowed: {', '.join(allowed)}"
     what, value = _KINDS.get(error["type"], error["msg"]), error.get("input")
-    if error["type"] == "enum":
-        if not shows:
-            return what
+    if error["type"] in ("enum", "literal_error"):  # a suggestion is an allowed word, and shows nobody's
         what += meant(str(value), str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", "))
     if error["type"] == "missing" or not shows or not (value is None or isinstance(value, str | int | float)):
         return what

@@ -50,6 +50,7 @@ def faults(resource: Json) -> list[str]:
     if kind not in RETRACTABLE:
         found.append("a resource of this type has no status entered-in-error, and could never be taken back")
     found += _contained(resource)
+    found += _extensions(resource, "")
     for profile in resource.get("meta", {}).get("profile", ()):
         found += _PROFILES.get(profile.removeprefix(MCODE), _nothing)(resource)
     return found
@@ -66,6 +67,20 @@ def _contained(resource: Json) -> Iterator[str]:
         yield "a contained resource is referred to by nothing (dom-3)"
     if referred - within:
         yield "a reference to a contained resource that is not there"
+
+
+def _extensions(value: Any, path: str) -> Iterator[str]:
+    """Extensions that say nothing."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if key in ("extension", "modifierExtension"):
+                for n, extension in enumerate(below):
+                    if not any(name == "extension" or name.startswith("value") for name in extension):
+                        yield f"{path}{key}.{n}: has neither a value nor extensions of its own (ext-1)"
+            yield from _extensions(below, f"{path}{key}.")
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            yield from _extensions(item, f"{path}{n}.")
 
 
 def _references(value: Any) -> Iterator[str]:

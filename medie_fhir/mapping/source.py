@@ -19,6 +19,17 @@ _YAML = "tag:yaml.org,2002:"
 _TEXT, _TIME = f"{_YAML}str", f"{_YAML}timestamp"
 _PLAIN = frozenset({_TEXT, f"{_YAML}null", f"{_YAML}bool", f"{_YAML}int", f"{_YAML}float"})
 _KEYS = frozenset({_TEXT, f"{_YAML}merge"})
+_INDENTED = (
+    "the indentation is not that of the lines around it: keys of one object, and items of one list, stand under one"
+    " another"
+)
+_PROBLEMS = {
+    "expected <block end>": _INDENTED,
+    "character '\\t'": "a tab: YAML is indented by spaces",
+    "mapping values are not allowed here": "a colon where none may stand: a line is indented too far, or lacks its"
+    " colon; a text with a colon in it stands in quotes",
+    "could not find expected ':'": "a key without its colon; or a text that is not in quotes",
+}
 
 
 class Source:
@@ -47,7 +58,7 @@ class Source:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise InvalidMapping([f"{where}: not YAML: {getattr(error, 'problem', 'unreadable')}"]) from None
+            raise InvalidMapping([f"{where}: not YAML: {_problem(error)}"]) from None
         except RecursionError:
             raise InvalidMapping([f"{name}: not YAML: nested too deeply"]) from None
         finally:
@@ -110,6 +121,14 @@ class Source:
     def fault(self, path: Path, what: str) -> str:
         """A fault's line: its place, and what is wrong."""
         return f"{self.place(path)}: {what}"
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong, in the words of who writes the file; where PyYAML's are as good, in its."""
+    problem = str(getattr(error, "problem", None) or "unreadable")
+    words = next((words for start, words in _PROBLEMS.items() if start in problem), problem)
+    begun = getattr(error, "context_mark", None)
+    return f"{words} (of what begins on line {begun.line + 1})" if begun and words == _INDENTED else words
 
 
 def _no_json(scalar: yaml.Node) -> str | None:

@@ -43,6 +43,7 @@ _WORDS = {
     "recordedDate": re.compile(_INSTANT),
     "effectiveDateTime": re.compile(f"{_DAY}|{_INSTANT}"),
 }
+_CHOICE = re.compile(r"(value|effective|onset|abatement|medication|performed|occurrence)(?!Set$)[A-Z]\w*")
 _COUNTS = frozenset({"valueInteger"})
 _NUMBERS = frozenset({"valueDecimal", "value"})
 _MOST_COUNT = 2**31 - 1
@@ -104,11 +105,29 @@ def _judged(resource: Json) -> tuple[str, ...]:
     model = _model(resource["resourceType"])
     if model is None:
         return ("the resourceType is none of FHIR R4's",)
+    if twice := tuple(_chosen_twice(resource, "")):
+        return twice
     try:
         read = model.model_validate(resource).model_dump(mode="json")
     except ValidationError as error:
         return tuple(_said(e["loc"], e["type"], model) for e in error.errors(include_input=False))
     return tuple(_misread(resource, read, ())) or tuple(faults(resource))  # those take every element to be of its type
+
+
+def _chosen_twice(value: Any, path: str) -> Iterator[str]:
+    """Where an element of a choice of types is given in more than one of them."""
+    if isinstance(value, dict):
+        chosen: dict[str, str] = {}
+        for key in value:
+            if isinstance(key, str) and (choice := _CHOICE.fullmatch(key)) is not None:
+                before = chosen.setdefault(choice[1], key)
+                if before != key:
+                    yield f"{path}{key}: only one {choice[1]}[x]: {before} stands beside it"
+        for key, below in value.items():
+            yield from _chosen_twice(below, f"{path}{key}.")
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            yield from _chosen_twice(item, f"{path}{n}.")
 
 
 def _misread(value: Any, read: Any, path: tuple[int | str, ...]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
+from medie_fhir.errors import RecordError
 from medie_fhir.model.document import DocumentInfo
 from medie_fhir.model.event import RetractionReason
 from medie_fhir.model.facts import Fact
@@ -78,6 +79,24 @@ class ExtractionRecord(Frozen):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    @classmethod
+    def of_json(cls, value: bytes) -> ExtractionRecord:
+        """The record in a Kafka record's value, or in a line of a file. Raises RecordError."""
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            raise RecordError(f"not an extraction record of a known schema: {_faults(error)}") from None
+
     def to_json(self) -> str:
         """Compact JSON, without the keys that hold nothing."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _faults(error: ValidationError) -> str:
+    """Which elements are missing, unknown or wrong, five of each kind at most; never what stands in them."""
+    kinds: dict[str, dict[str, None]] = {"missing": {}, "extra_forbidden": {}, "wrong": {}}
+    for one in error.errors(include_input=False):
+        if where := ".".join(map(str, one["loc"])):
+            kinds.get(one["type"], kinds["wrong"])[where] = None
+    words = zip(("missing", "unknown", "not as it should be"), kinds.values(), strict=True)
+    return "; ".join(f"{word} {', '.join(sorted(w)[:5])}" for word, w in words if w) or "it is no JSON object"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medie_fhir.coding.biomarker import code_biomarker
+from medie_fhir.coding.lookup import text_only
 from medie_fhir.coding.tables import Tables
 
 LOINC = "http://loinc.org"
@@ -129,3 +130,66 @@ def test_hcg_is_not_said_to_be_its_beta_subunit(tables: Tables) -> None:
 def test_cps_is_no_tumour_proportion_score(tables: Tables) -> None:
     assert code_biomarker("PD-L1 CPS 10", tables).main is None
     assert code_biomarker("PD-L1 (CPS 20)", tables).main is None
+
+
+@pytest.mark.parametrize("value", ["PD-L1 15 (22C3)", "PD-L1 15", "PSA <0.1", "Ki-67 30", "CA-125 35", "TMB 12"])
+def test_a_number_without_a_unit_is_none_of_a_mass_or_a_share(tables: Tables, value: str) -> None:
+    concept = code_biomarker(value, tables)
+    assert concept.main is None
+    assert "unit" not in concept.attributes["quantity"]
+
+
+@pytest.mark.parametrize("value", ["PD-L1 TPS 50", "PD-L1 tumor proportion score 50", "PD-L1 50%", "PD-L1 50 (TPS)"])
+def test_the_tumour_proportion_score_is_a_share_though_no_sign_says_so(tables: Tables, value: str) -> None:
+    assert code_biomarker(value, tables).key.startswith(f"{LOINC}|83053-9|50")
+
+
+@pytest.mark.parametrize(
+    ("value", "evidence"),
+    [
+        ("PD-L1 15 (22C3)", "PD-L1 CPS 15 (22C3)"),
+        ("PD-L1 15%", "PD-L1 CPS 15%"),
+        ("PD-L1 15%", "PD-L1 (22C3) combined positive score 15%"),
+        ("PD-L1 22C3 15%", "PD-L1 22C3: CPS 15%"),
+        ("PD-L1 5%", "PD-L1 SP142 5%"),
+        ("hCG 5 ng/mL", "beta-hCG 5 ng/mL"),
+        ("PSA 5 ng/mL", "CEA 5 ng/mL"),
+    ],
+)
+def test_a_value_that_lost_the_kind_of_its_marker_is_text(tables: Tables, value: str, evidence: str) -> None:
+    assert code_biomarker(value, tables).match == "rule"
+    assert code_biomarker(value, tables, evidence) == text_only(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "evidence"),
+    [
+        ("PD-L1 50%", "PD-L1 (22C3) 50%"),
+        ("PD-L1 22C3 50%", "PD-L1 TPS 50%, 22C3"),
+        ("ER positive", "ER/PR positive"),
+        ("ALK negative", "ALK FISH negative"),
+        ("MSI-H", "MSI-H (MLH1 loss)"),
+        ("PSA 5 ng/mL", "5 ng/mL"),
+    ],
+)
+def test_evidence_that_agrees_changes_nothing(tables: Tables, value: str, evidence: str) -> None:
+    assert code_biomarker(value, tables, evidence) == code_biomarker(value, tables)
+    assert code_biomarker(value, tables).match == "rule"
+
+
+def test_alk_and_ros1_are_markers_whose_test_is_known_only_where_it_is_named(tables: Tables) -> None:
+    for value in ("ALK negative", "ROS1 negative", "ALK rearrangement negative"):
+        concept = code_biomarker(value, tables)
+        assert concept.main is None
+        assert [c.code for c in concept.codings["value"]] == ["260385009"]
+    assert code_biomarker("ALK negative by FISH", tables).key == f"{LOINC}|78205-2|negative"
+
+
+def test_the_score_of_a_stain_is_no_result_of_fish(tables: Tables) -> None:
+    assert code_biomarker("HER2 3+ (FISH amplified)", tables).key == f"{LOINC}|48676-1|score-3"
+    assert code_biomarker("HER2 amplified by FISH", tables).key == f"{LOINC}|31150-6|positive"
+
+
+def test_two_times_in_one_value_are_text(tables: Tables) -> None:
+    assert code_biomarker("PSA 12 ng/mL (post-op undetectable)", tables).match == "none"
+    assert code_biomarker("PSA undetectable (<0.1 ng/mL)", tables).key == f"{LOINC}|2857-1|undetectable"

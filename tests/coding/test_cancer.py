@@ -56,3 +56,21 @@ def test_what_is_no_invasive_cancer_says_so(tables: Tables, value: str, behaviou
 def test_a_breast_cancer_gets_no_code_that_tells_the_sex(tables: Tables) -> None:
     codes = {coding.code for coding in code_cancer("breast cancer", tables).codings["code"]}
     assert codes == {"254837009"}
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("lung adenocarcinoma", "C34.90"),
+        ("left lung adenocarcinoma", "C34.92"),
+        ("renal cell carcinoma, right", "C64.1"),
+    ],
+)
+def test_icd_10_cm_tells_the_side_that_is_told(tables: Tables, value: str, code: str) -> None:
+    assert code in {coding.code for coding in code_cancer(value, tables).codings["code"]}
+
+
+def test_a_disease_of_two_codes_of_icd_10_cm_gets_neither(tables: Tables) -> None:
+    assert {c.code for c in code_cancer("CLL/SLL", tables).codings["code"]} == {"109979007"}
+    assert "C91.10" in {c.code for c in code_cancer("CLL", tables).codings["code"]}
+    assert "C83.00" in {c.code for c in code_cancer("SLL", tables).codings["code"]}

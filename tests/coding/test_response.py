@@ -115,3 +115,18 @@ def test_what_is_not_judged_by_lesions_has_no_recist_answer(tables: Tables, valu
 def test_a_marker_beside_an_image_leaves_the_recist_answer(tables: Tables) -> None:
     concept = code_response("partial response (CA-125 decline and radiographic reduction)", tables)
     assert [c.code for c in concept.codings["code"]] == ["268910001", "LA28369-9"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "complete clinical response (abdominal)",
+        "complete response in the pelvis",
+        "stable disease (prior)",
+        "prior partial response",
+        "clinical complete response (near-complete)",
+        "complete response (possible)",
+    ],
+)
+def test_a_part_an_earlier_status_and_an_almost_are_text(tables: Tables, value: str) -> None:
+    assert code_response(value, tables).match == "none"

@@ -76,3 +76,22 @@ def test_the_bones_of_a_region_are_not_the_region(tables: Tables) -> None:
     assert code_site("thorax", tables).codings == {}
     place = code_site("bone of thorax", tables).codings["body_site"]
     assert [c.code for c in place] == ["272710004"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("left adrenal", "C79.72"),
+        ("right adrenal gland", "C79.71"),
+        ("adrenal", "C79.70"),
+        ("bilateral adrenals", None),
+        ("left lung", "C78.02"),
+        ("right kidney", "C79.01"),
+        ("left ovary", "C79.62"),
+        ("liver", "C78.7"),
+        ("left liver", "C78.7"),
+    ],
+)
+def test_icd_10_cm_tells_the_side_that_is_told(tables: Tables, value: str, code: str | None) -> None:
+    codings = [c for found in code_site(value, tables).codings.values() for c in found]
+    assert next((c.code for c in codings if "icd-10" in c.system), None) == code

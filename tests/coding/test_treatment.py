@@ -102,3 +102,87 @@ def test_the_line_before_in_parentheses_is_no_part_of_it(tables: Tables, value: 
     concept = code_treatment(value, tables)
     assert [c.code for c in concept.codings["code"]] == ["DB00112"]
     assert "ingredient" not in concept.codings
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "rifampicin",
+        "midazolam",
+        "nortriptyline",
+        "tamsulosin",
+        "miconazole",
+        "lovastatin",
+        "calcitriol",
+        "sirolimus",
+        "azathioprine",
+        "leflunomide",
+        "infliximab",
+        "adalimumab",
+        "omalizumab",
+        "tofacitinib",
+        "baricitinib",
+        "fingolimod",
+        "cetrorelix",
+        "ganirelix",
+        "emtricitabine",
+        "thyroglobulin",
+        "denosumab",
+        "plerixafor",
+        "curcumin",
+        "quercetin",
+        "treatment",
+        "therapy",
+    ],
+)
+def test_what_is_not_given_for_cancer_is_no_treatment_of_it(tables: Tables, value: str) -> None:
+    assert code_treatment(value, tables).match == "none"
+
+
+@pytest.mark.parametrize(
+    "value", ["dexamethasone", "prednisone 40 mg daily", "leucovorin", "dexamethasone and prednisolone", "evista"]
+)
+def test_a_supportive_drug_by_itself_is_text(tables: Tables, value: str) -> None:
+    assert code_treatment(value, tables).match == "none"
+
+
+def test_a_supportive_drug_is_a_part_of_a_combination(tables: Tables) -> None:
+    concept = code_treatment("lenalidomide, bortezomib and dexamethasone", tables)
+    assert [c.display for c in concept.codings["ingredient"]] == ["Lenalidomide", "Bortezomib", "Dexamethasone"]
+
+
+@pytest.mark.parametrize(
+    ("value", "untold"),
+    [
+        ("AC-T", {"paclitaxel", "docetaxel"}),
+        ("AC-TH", {"paclitaxel", "docetaxel"}),
+        ("TCH", {"docetaxel", "carboplatin"}),
+        ("TCHP", {"docetaxel"}),
+        ("THP", {"docetaxel", "trastuzumab"}),
+        ("CHOP", {"prednisone"}),
+        ("R-CHOP", {"prednisone"}),
+        ("7+3", {"daunorubicin"}),
+        ("EP", {"cisplatin", "etoposide"}),
+        ("ICE", {"carboplatin", "ifosfamide"}),
+        ("VAC", {"dactinomycin"}),
+        ("VIP", {"etoposide"}),
+    ],
+)
+def test_a_letter_of_two_drugs_is_no_ingredient(tables: Tables, value: str, untold: set[str]) -> None:
+    concept = code_treatment(value, tables)
+    assert concept.attributes["kind"] == "regimen"
+    assert untold.isdisjoint((c.display or "").lower() for c in concept.codings.get("ingredient", ()))
+
+
+def test_the_drugs_in_parentheses_are_ingredients_of_the_regimen(tables: Tables) -> None:
+    concept = code_treatment("AC-T (doxorubicin, cyclophosphamide, docetaxel)", tables)
+    assert concept.row == "treatments:ac-t"
+    assert [c.display for c in concept.codings["ingredient"]] == ["Doxorubicin", "Cyclophosphamide", "Docetaxel"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["planned radiation", "tamoxifen planned", "docetaxel then planned surgery", "FOLFOX (planned bevacizumab)"],
+)
+def test_a_plan_told_by_the_value_itself_is_text(tables: Tables, value: str) -> None:
+    assert code_treatment(value, tables).match == "none"

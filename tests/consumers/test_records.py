@@ -72,7 +72,7 @@ async def test_a_folder_is_read_as_one_store_by_the_names_of_its_files(tmp_path:
 
 @pytest.mark.parametrize("line", [b"garbage", b"[]"])
 async def test_a_line_that_is_no_json_object_is_told_as_such(tmp_path: Path, line: bytes) -> None:
-    with pytest.raises(RecordError, match=r"r\.ndjson:1: .* it is no JSON object$"):
+    with pytest.raises(RecordError, match=r"r\.ndjson:1: .* it is no JSON object; `medie-fhir extract --records FILE"):
         await read(write(tmp_path / "r.ndjson", line))
 
 
@@ -105,10 +105,16 @@ async def test_a_byte_order_mark_and_empty_lines_are_no_fault(tmp_path: Path) ->
     assert told(await read(file)) == [("a", None), ("b", None)]
 
 
+async def test_a_line_that_is_another_json_object_is_told_what_it_lacks_and_has_too_much(tmp_path: Path) -> None:
+    file = write(tmp_path / "r.ndjson", b'{"id": "a", "fields": {}}')
+    with pytest.raises(RecordError, match="schema: missing document, outcome, produced; unknown fields, id; "):
+        await read(file)
+
+
 @pytest.mark.parametrize("bad", [b"{", b"\xff\xfe", b'{"schema": "medie.extraction/9"}', b"[1]"])
 async def test_a_line_that_is_no_record_is_named_and_its_content_is_not(tmp_path: Path, bad: bytes) -> None:
     file = write(tmp_path / "r.ndjson", stored("a"), bad)
-    with pytest.raises(RecordError, match=r"r\.ndjson:2: not an extraction record") as raised:
+    with pytest.raises(RecordError, match=r"r\.ndjson:2: not an extraction record.*extract --records FILE") as raised:
         await read(file)
     assert "medie.extraction/9" not in str(raised.value)
 

@@ -131,3 +131,17 @@ def test_what_is_written_is_what_is_read(one: list[dict[str, Any]], two: list[di
         case = load(text + "about: after\n")
         assert list(case.expect or ()) == found
         assert case.about == "after"
+
+
+def test_a_wrong_field_and_a_wrong_word_are_told_both_and_never_the_value() -> None:
+    told = faults(
+        "extraction:\n  facts:\n    - { field: stagee, value: SECRET, assertion: presnt }\n"
+        "expect_none: SECRET\nexat: true\n"
+    )
+    text = "\n".join(told)
+    assert "extraction.facts.0.assertion: " in text
+    assert "(did you mean 'present'?)" in text
+    assert "extraction.facts.0.field: no field of the task (did you mean 'stage'?)" in text
+    assert "expect_none: must be true or false" in text
+    assert "exat: no such key (did you mean 'exact'?)" in text
+    assert "SECRET" not in text

@@ -65,6 +65,11 @@ def test_a_good_mapping_loads_and_its_digest_is_of_its_content_alone() -> None:
             "mine.yaml:5:24: policy.stage.assertions.0",
             "(did you mean 'present'?)",
         ),
+        (
+            lambda t: t.replace("{assertions: [present]}", "{readers: [modell]}"),
+            "mine.yaml:5:21: policy.stage.readers.0",
+            "(did you mean 'model'?)",
+        ),
         (lambda t: t.replace("1.0.0", "one"), "mine.yaml:2:10: version", "String should match"),
         (
             lambda t: t.replace("task: oncology", "taks: oncology"),

@@ -59,7 +59,7 @@ def test_a_resource_that_is_not_valid_names_template_and_element_and_never_a_val
         ("identifier: {value: x}", "templates.0.resource.identifier", "identifier must be a list"),
         ("category:", "templates.0.resource.category", "is empty: give it a value, or leave it out"),
         ("note: [{text: ''}]", "templates.0.resource.note.0.text", "is empty"),
-        ("method: '{{+ %effective.nothing +}}'", "templates.0.resource.method", "is empty"),
+        ("method: '{{+ %primary +}}'", "templates.0.resource.method", "is empty"),
         ("valueQuantity: {value: '12.4'}", "templates.0.resource.valueQuantity.value", "a value that its type doesn't"),
         ("valueBoolean: 'yes'", "templates.0.resource.valueBoolean", "a value that its type doesn't allow"),
         ("valueInteger: '3'", "templates.0.resource.valueInteger", "a value that its type doesn't allow"),
@@ -78,12 +78,15 @@ def test_what_the_engine_or_a_server_would_stumble_over_is_a_fault_of_the_mappin
     assert what in fault
 
 
-@pytest.mark.parametrize("late", ["{[ %concept.attributes.late ]}", "{{ %concept.attributes.late }}"])
+LATE = "%concept.attributes.where(origin = 'late').legacy"
+
+
+@pytest.mark.parametrize("late", [f"{{[ {LATE} ]}}", f"{{{{ {LATE} }}}}"])
 def test_one_note_in_a_thousand_fails_alone_and_says_where(rendered: Any, coded: Make, late: str) -> None:
     mapping = load_mapping(f'{PLAIN}      effectiveDateTime: "{late}"\n', "mine.yaml", ["stage"])
     for value in ("SENTINEL", ["SENTINEL", "SENTINEL"], {"SENTINEL": "SENTINEL"}, "2026-02-30", ""):
         with pytest.raises(RenderError) as caught:
-            rendered(coded("stage", attributes={"late": value}), mapping=mapping)
+            rendered(coded("stage", attributes={"origin": "late", "legacy": value}), mapping=mapping)
         place = "mine.yaml:14:26: templates.0.resource.effectiveDateTime"
         assert str(caught.value).startswith(f"{place}: template 'stage'"), str(caught.value)
         assert "SENTINEL" not in str(caught.value)

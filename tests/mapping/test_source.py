@@ -63,7 +63,21 @@ def test_aliases_that_nest_deeper_than_they_are_written_are_refused() -> None:
     ("text", "fault"),
     [
         ("a: b\nc: d\x07", "m.yaml:2:5: not YAML: holds a character that YAML doesn't allow (U+0007)"),
-        ("a:\n\t- b", "m.yaml:2:1: not YAML: found character '\\t' that cannot start any token"),
+        (
+            "a:\n  b: 1\n c: 2",
+            (
+                "m.yaml:3:2: not YAML: the indentation is not that of the lines around it: keys of one object, and"
+                " items of one list, stand under one another (of what begins on line 1)"
+            ),
+        ),
+        (
+            "a: b: c",
+            (
+                "m.yaml:1:5: not YAML: a colon where none may stand: a line is indented too far, or lacks its colon; a"
+                " text with a colon in it stands in quotes"
+            ),
+        ),
+        ("a:\n\t- b", "m.yaml:2:1: not YAML: a tab: YAML is indented by spaces"),
         ("? [a]\n: b", "m.yaml:1:3: : a key must be a text"),
         ("a: 1\n---\nb: 2", "m.yaml:2:1: not YAML: but found another document"),
         ("", "m.yaml:1: a mapping file is a YAML mapping with name, version, task, policy, templates"),

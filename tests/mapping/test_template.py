@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medie_fhir.mapping.compile import Compiler
 from medie_fhir.mapping.template import NOTHING, Origin, Scope, Unrenderable
 
-VARIABLES = frozenset({"x", "y", "list", "none", "object", "fact", "q"})
+VARIABLES = dict.fromkeys(("x", "y", "list", "none", "object", "fact", "q"))
 
 
 def made(template: Any, variables: dict[str, Any], *, traced: bool = False) -> Any:

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from medie_fhir.drafting import Draft, Drafting, Published
-from medie_fhir.model import CodedFact, ExtractionRecord, Json, NoteEvent, Outcome
+from medie_fhir.model import (
+    Alignment,
+    CodedFact,
+    Evidence,
+    ExtractionRecord,
+    Fact,
+    Json,
+    NoteEvent,
+    Outcome,
+)
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.transaction import SourceDocuments, Standing, place
 
@@ -109,3 +118,21 @@ async def test_a_general_word_stays_where_the_precise_one_is_not_said_of_the_pat
     text = "ASSESSMENT: Lung cancer.\n\nFAMILY HISTORY: Father had lung adenocarcinoma."
     _, facts = await read(pipeline, event(text))
     assert {f.fact.value for f in facts if f.written} == {"lung cancer"}
+
+
+async def test_a_value_is_coded_by_what_the_note_says_and_its_id_with_it(
+    pipeline: Pipeline, drafting: Drafting, event: Event
+) -> None:
+    said = "PD-L1 CPS 15% (22C3)"
+    fact = Fact(
+        field="biomarker",
+        value="PD-L1 15% (22C3)",  # as a model that leaves a word out gives it
+        evidence=(Evidence(start=0, end=len(said), text=said),),
+        alignment=Alignment.FUZZY,
+    )
+    record, _ = await read(pipeline, event(LUNG))
+    record = record.model_copy(update={"facts": (fact,)})
+    (coded,) = drafting.coded(record)
+    assert coded.concept.codings == {}
+    assert coded.reason == "no table knows it"
+    assert drafting.field_of(record) == {coded.id: "biomarker"}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from consumers.cli.mapping.check import settings_with, tell_faults
-from consumers.cli.options import Config, out, run_async
+from consumers.cli.options import Config, err, out, run_async
 from medie_fhir.errors import InvalidMapping, RenderError, SettingsError
 from medie_fhir.mapping import ABSENT, Mismatch, expecting, load_case, mismatches, updated
 from medie_fhir.model import CodedFact
@@ -42,8 +42,17 @@ def run_cases(
     settings = settings_with(None if mapping is None else Path(mapping), config)
     folder = cases or _beside(settings.mapping)
     files = sorted(file for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern))
-    if not files:
+    if not files and cases is not None:
         raise typer.BadParameter(f"{folder}: holds no cases (*.yaml): see docs/mapping-tests.md", param_hint="--cases")
+    if not files:
+        err.print(
+            f"{settings.mapping}: has no cases yet, for there is no {folder} with *.yaml in it.\n"
+            f"Copy some of {shipped('mappings', 'default.tests')} there, or write a file with an extraction alone, and"
+            " --update writes what it becomes (docs/mapping-tests.md).",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(2)
     try:
         failed = run_async(_tested(settings, files, update=update))
     except InvalidMapping as error:

@@ -30,6 +30,7 @@ def check(
 ) -> None:
     """Check a mapping: its shape, its expressions, and that samples of every field render to valid FHIR R4.
 
+    What a policy lets through, and may be meant so, is a warning, on stderr (docs/mapping.md).
     Exit codes: 0 no fault, 1 faults, 2 it can't be read, or the settings are wrong.
     """
     settings = settings_with(file, config)
@@ -46,6 +47,8 @@ def check(
         typer.echo(json.dumps({"ok": True} | summary, ensure_ascii=False))
     else:
         _show(summary)
+        for warning in mapping.warnings:
+            err.print(f"{warning} (a warning)", highlight=False, soft_wrap=True)
 
 
 def settings_with(file: Path | None, config: Path | None) -> Settings:
@@ -88,6 +91,7 @@ def _summary(mapping: Mapping) -> Json:
         "resource_types": sorted({template["makes"] for template in templates if template["makes"]}),
         "profiles": sorted({p["profile"] for template in templates for p in template["profiles"]}),
         "templates": templates,
+        "warnings": [*map(_fault, mapping.warnings)],
         "policy": {field: policy.model_dump(mode="json") for field, policy in file.policy.items()},
     }
 

@@ -28,6 +28,8 @@ from medie_fhir.wiring import open_pipeline
 
 __all__ = ["diff"]
 
+_SHORT = 16  # of a digest's characters, as in a mapping's label
+
 
 def diff(  # noqa: PLR0917 - one parameter an option
     old: Annotated[str, typer.Argument(help="The mapping as it is: a file, or a shipped one's name.")],
@@ -69,7 +71,7 @@ def diff(  # noqa: PLR0917 - one parameter an option
     if as_json:
         typer.echo(json.dumps(comparison.to_json(), ensure_ascii=False))
     else:
-        show(comparison.old, comparison.new, comparison.summary, comparison.failed, comparison.failures)
+        show(comparison.heads, comparison.summary, comparison.failed, comparison.failures)
     for place in comparison.broken[:samples]:
         err.print(place, highlight=False, soft_wrap=True)
     if comparison.broken:
@@ -80,15 +82,25 @@ def diff(  # noqa: PLR0917 - one parameter an option
 
 @dataclass
 class _Comparison:
-    """What was found: ``old`` and ``new`` are the mappings' labels; ``failures`` are ``samples`` of each side's."""
+    """What was found: ``old`` and ``new`` are the mappings' labels; ``failures`` are ``samples`` of each side's.
+
+    ``tables``: the digests of both sides' terminology tables.
+    """
 
     old: str
     new: str
+    tables: tuple[str, str]
     samples: int
     summary: DiffSummary
     failed: dict[str, int] = field(default_factory=lambda: {"old": 0, "new": 0})
     failures: list[Json] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+
+    @property
+    def heads(self) -> tuple[str, str]:
+        """What is compared: the labels, and with them the tables, where these differ."""
+        old, new = (f", tables {digest[:_SHORT]}" for digest in self.tables)
+        return (self.old, self.new) if old == new else (self.old + old, self.new + new)
 
     def add(self, record: ExtractionRecord, sides: dict[str, Pipeline]) -> None:
         """Compare one record's resources; one that either mapping fails on is told, and not compared."""
@@ -109,7 +121,8 @@ class _Comparison:
 
     def to_json(self) -> Json:
         """All of it as one JSON object."""
-        head = {"old": self.old, "new": self.new, "broken": len(self.broken)}
+        tables = dict(zip(("old", "new"), self.tables, strict=True))
+        head = {"old": self.old, "new": self.new, "tables": tables, "broken": len(self.broken)}
         return head | self.summary.to_json() | {"failed": self.failed, "failures": self.failures}
 
 
@@ -138,8 +151,9 @@ async def _compared(
         for side, settings, configuration in zip(("old", "new"), (old, new), _configurations(old, new), strict=True):
             opened = open_pipeline(settings, with_model=False, with_target=False, configuration=configuration)
             sides[side] = await stack.enter_async_context(opened)
-        old_label, new_label = (pipeline.mapping.label for pipeline in sides.values())
-        comparison = _Comparison(old_label, new_label, samples, DiffSummary(most=samples))
+        of_old, of_new = sides.values()
+        labels, tables = (of_old.mapping.label, of_new.mapping.label), (of_old.tables.digest, of_new.tables.digest)
+        comparison = _Comparison(*labels, tables, samples, DiffSummary(most=samples))
         err.print(f"reading {on} …", highlight=False, soft_wrap=True)
         stored = stored_records(on, old, broken=comparison.broken.append if skip_broken else None)
         async for record in _limited(stored, limit):

@@ -19,9 +19,9 @@ _ENGINES = frozenset({"resourceType", "id", "meta", "identifier", "extension"})
 _STYLES = {Change.ADDED: "green", Change.RETRACTED: "red", Change.CHANGED: "yellow", Change.UNCHANGED: "dim"}
 
 
-def show(old: str, new: str, summary: DiffSummary, failed: Mapping[str, int], failures: Sequence[Json]) -> None:
+def show(heads: tuple[str, str], summary: DiffSummary, failed: Mapping[str, int], failures: Sequence[Json]) -> None:
     """Counts, then the elements that differ, then samples; what a mapping fails on goes to stderr."""
-    out.print(f"old {old}\nnew {new}", highlight=False, soft_wrap=True)
+    out.print("old {}\nnew {}".format(*heads), highlight=False, soft_wrap=True)
     out.print(f"documents {summary.records}, of which {summary.differing} differ", highlight=False)
     if summary.counts:
         table = _table("change", "resource", "field")

@@ -42,6 +42,8 @@ def new(
     schema = path.parent / _SCHEMA
     if path.exists():
         raise typer.BadParameter(f"{path}: is there already, and is not written over", param_hint="--out")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"{path.parent}: no such folder: make it first", param_hint="--out")
     try:
         _write_schema(schema)
         tables = _copy_tables(text, source.parent, path.parent)

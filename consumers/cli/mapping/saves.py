@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from medie_fhir.coding import digest_of
@@ -11,6 +12,7 @@ from medie_fhir.coding import digest_of
 __all__ = ["Saves"]
 
 _POLL_S = 0.3
+_LOOKS_BEFORE_GONE = 7  # two seconds: no editor takes as long to put a file in the place of another
 
 
 class Saves:
@@ -36,10 +38,20 @@ class Saves:
         of_file, of_tables = self._of_file(), self._of_tables()
         return of_file or of_tables
 
-    async def next(self) -> None:
-        """Wait for a save."""
-        while not self.happened():  # noqa: ASYNC110 - a file system has no event that all have
+    async def next(self, gone: Callable[[], None] = lambda: None) -> None:
+        """Wait for a save; ``gone`` is called where the file stays missing, or empty, for longer than a save takes."""
+        looks = 0
+        while not self.happened():  # a file system has no event that all have
             await asyncio.sleep(_POLL_S)
+            looks = looks + 1 if self._is_gone() else 0
+            if looks == _LOOKS_BEFORE_GONE:
+                gone()
+
+    def _is_gone(self) -> bool:
+        try:
+            return not self.path.stat().st_size
+        except OSError:
+            return True
 
     def _of_file(self) -> bool:
         try:

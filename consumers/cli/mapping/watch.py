@@ -58,7 +58,7 @@ async def _watch(settings: Settings, saves: Saves, source: Input, resource: str 
         last: dict[str, Made] | None = None
         while True:
             last = _tried(settings, saves, pipeline, record, resource, last)
-            await saves.next()
+            await saves.next(lambda: _tell_gone(saves.path))
 
 
 async def _first_good(settings: Settings, saves: Saves) -> Configuration:
@@ -73,7 +73,11 @@ async def _first_good(settings: Settings, saves: Saves) -> Configuration:
             mapping = read_mapping(settings, read_task(settings))
             saves.also(terminology_of(settings, mapping), settings.site_terminology)
             _tell(str(error).splitlines())
-        await saves.next()
+        await saves.next(lambda: _tell_gone(saves.path))
+
+
+def _tell_gone(path: Path) -> None:
+    out.print(f"{path}: is gone or empty; save it again", style="red", highlight=False, soft_wrap=True)
 
 
 def _tried(  # noqa: PLR0917 - what a rendering hangs on

@@ -11,15 +11,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
-from consumers.cli.remap_views import line
+from consumers.cli.app import app
+from consumers.cli.remap_views import failures, line
 from consumers.kept_records import keep
+from consumers.remap import Failed
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer
 from medie_fhir.model import NoteEvent
 from medie_fhir.pipeline import Pipeline
+from medie_fhir.shipped import shipped
 from medie_fhir.transaction import transaction
 
 COMMAND = [sys.executable, "-c", "from consumers.cli import main; main()", "remap"]
@@ -114,6 +117,60 @@ def test_a_document_that_fails_is_named_and_the_exit_code_is_1(records: Path) ->
         failed = run(server, "--on", str(records), "--document", "DocumentReference/d3")
     assert failed.returncode == 1, failed.stderr
     assert "failed: DocumentReference/d3: SubjectMissing" in failed.stdout
+
+
+def test_a_dry_run_finds_the_same_as_writing_would_where_the_mapping_names_what_the_server_lacks(
+    records: Path, served: FhirTwin, tmp_path: Path
+) -> None:
+    default = shipped("mappings", "default.yaml").read_text(encoding="utf-8")
+    old = "      resourceType: Observation\n"
+    assert old in default
+    mapping = tmp_path / "ours.yaml"
+    ours = f"{old}      performer: [{{ reference: Organization/our-hospital }}]\n"
+    mapping.write_text(default.replace(old, ours), encoding="utf-8")
+    words = ["--on", str(records), "--mapping", str(mapping)]
+    with FhirTwinServer(served) as server:
+        shown = run(server, *words)
+        dry, written = (json.loads(run(server, *words, *more, "--json").stdout) for more in ([], ["--write"]))
+        asyncio.run(served.transact(transaction([{"resourceType": "Organization", "id": "our-hospital"}])))
+        mended = run(server, *words, "--json")
+    assert dry["documents"] == written["documents"] == {"failed": NOTES}
+    assert shown.returncode == 1
+    told = [line for line in shown.stdout.splitlines() if line.startswith("failed: ")]
+    assert len(told) == 1
+    assert f"failed: {NOTES} documents (DocumentReference/d0, " in told[0]
+    assert "FhirRejected: would be refused, missing Organization/our-hospital" in told[0]
+    assert json.loads(mended.stdout)["documents"] == {"written": NOTES}
+
+
+def test_failures_are_told_by_reason_with_the_first_documents_and_one_alone_by_its_name() -> None:
+    many = [Failed(f"DocumentReference/d{n}", "FhirRejected", "no") for n in range(7)]
+    one = Failed("DocumentReference/x", "SubjectMissing", "nobody")
+    first = ", ".join(f"DocumentReference/d{n}" for n in range(5))
+    assert failures([one, *many]) == [
+        f"7 documents ({first}, …): FhirRejected: no",
+        "DocumentReference/x: SubjectMissing: nobody",
+    ]
+    assert failures(many[:5]) == [f"5 documents ({first}): FhirRejected: no"]
+
+
+def test_each_day_filter_says_which_side_it_is() -> None:
+    (command,) = [c for c in app.registered_commands if c.callback and c.callback.__name__ == "remap"]
+    options = get_type_hints(command.callback, include_extras=True)
+    since, until = (options[name].__metadata__[0].help for name in ("since", "until"))
+    assert (since, until) == ("Only notes of this day, or later.", "Only notes of this day, or earlier.")
+
+
+def test_what_is_no_record_stops_it_or_is_passed_over_and_counted(records: Path, served: FhirTwin) -> None:
+    records.write_text(records.read_text(encoding="utf-8") + '\n{"id": "x", "fields": {}}\n', encoding="utf-8")
+    with FhirTwinServer(served) as server:
+        stopped = run(server, "--on", str(records), "--json")
+        passed = run(server, "--on", str(records), "--skip-broken", "--json")
+    assert (stopped.returncode, passed.returncode) == (1, 0), stopped.stderr + passed.stderr
+    told = json.loads(passed.stdout)
+    assert (told["documents"], told["broken"]) == ({"written": NOTES}, 1)
+    assert f"records.ndjson:{NOTES + 1}: not an extraction record" in passed.stderr
+    assert "passed over, for they are no records: 1" in passed.stderr
 
 
 NOWHERE = {"MEDIE_FHIR__BASE_URL": "http://127.0.0.1:1/fhir", "MEDIE_FHIR__ATTEMPTS": "1"}

@@ -64,10 +64,29 @@ def test_what_was_left_to_someone_else_is_logged_and_counted(caplog: pytest.LogC
                 NoteOutcome(document, "t", 0, 7, "publish", Verdict.ACCEPTED, "written", 0.25, written=3, kept=kept)
             )
     assert caplog.messages == [
-        "publish accepted DocumentReference/n0 (written) t[0]@7 0.25 s",
-        "publish accepted DocumentReference/n2 (written) kept 2 t[0]@7 0.25 s",
+        "publish accepted DocumentReference/n0 (written) t[0]@7 0.25 s, waiting included",
+        "publish accepted DocumentReference/n2 (written) kept 2 t[0]@7 0.25 s, waiting included",
     ]
     assert metrics.counted(RESOURCES) == {("written",): 6, ("kept",): 2}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stage", "detail", "step"),
+    [
+        (Verdict.SKIPPED, "extract", "empty", "docs/events.md"),
+        (Verdict.DEAD_LETTER, "extract", "UnidentifiedDocument", "docs/errors.md, medie-fhir dead-letters"),
+        (Verdict.DEAD_LETTER, "publish", "FhirRejected", "docs/errors.md, medie-fhir dead-letters"),
+        (Verdict.REFUSED, "extract", "NoSubject", "docs/errors.md"),
+    ],
+)
+def test_a_note_that_gave_nothing_is_logged_with_where_it_is_told_what_to_do(
+    caplog: pytest.LogCaptureFixture, verdict: Verdict, stage: str, detail: str, step: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        _report(Metrics()).finished(NoteOutcome("DocumentReference/n", "t", 0, 7, stage, verdict, detail, 0.25))
+    (told,) = caplog.messages
+    assert f"({detail})" in told
+    assert told.endswith(step)
 
 
 def free_port() -> int:

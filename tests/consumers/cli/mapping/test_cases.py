@@ -102,3 +102,17 @@ def test_a_folder_without_cases_is_wrong_use(tmp_path: Path) -> None:
     done = run("default", "--cases", tmp_path)
     assert done.exit_code == 2
     assert "holds no cases" in done.stderr
+
+
+@pytest.mark.parametrize("mapping", ["mcode", "mine.yaml"])
+def test_a_mapping_without_cases_says_so_and_how_to_make_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapping: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("", encoding="utf-8")
+    done = run(mapping)
+    assert done.exit_code == 2
+    assert f"{mapping}: has no cases yet" in done.stderr
+    assert "default.tests" in done.stderr
+    assert "--update" in done.stderr
+    assert "Invalid value" not in done.stderr

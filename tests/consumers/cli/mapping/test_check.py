@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from consumers.cli.mapping import app
+from medie_fhir.shipped import shipped
 
 BROKEN = "name: mine\nversion: x\ntask: oncology\npolicy: {}\ntemplates: []\n"
 
@@ -44,3 +45,14 @@ def test_faults_are_all_told_with_their_places_and_exit_1(runner: CliRunner, tmp
         ("mine.yaml", 5, 12, "templates"),
     ]
     assert all(f["what"] for f in answer["faults"])
+
+
+def test_what_a_policy_lets_through_and_may_be_meant_is_a_warning(runner: CliRunner, tmp_path: Path) -> None:
+    text = shipped("mappings", "default.yaml").read_text(encoding="utf-8")
+    planned = text.replace("[present, historical], uncoded", "[present, planned], uncoded")
+    (tmp_path / "mine.yaml").write_text(planned, encoding="utf-8")
+    told = runner.invoke(app, ["check", "mine.yaml"])
+    assert told.exit_code == 0
+    assert "policy.treatment.assertions.1: what is planned is written by template 'cancer treatment'" in told.stderr
+    (warning,) = json.loads(runner.invoke(app, ["check", "mine.yaml", "--json"]).stdout)["warnings"]
+    assert warning["path"] == "policy.treatment.assertions.1"

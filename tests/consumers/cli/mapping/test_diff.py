@@ -160,6 +160,23 @@ def test_only_so_many_documents_are_read_and_broken_lines_are_counted_where_aske
     assert "records.ndjson:1" in done.stderr
 
 
+def test_where_only_the_tables_differ_the_heads_say_so(store: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "site"
+    rows.mkdir()
+    source = (shipped("mappings", "terminology") / "cancers.csv").read_text(encoding="utf-8").splitlines()
+    (rows / "cancers.csv").write_text("\n".join(source[:2]) + "\n", encoding="utf-8")
+    settings = tmp_path / "new.yaml"
+    settings.write_text(f"site_terminology: {rows}\n", encoding="utf-8")
+    words = ("default", "default", "--on", store, "--new-config", settings)
+    done, found = run(*words), told(*words)
+    assert done.exit_code == 0, done.output
+    heads = [line for line in done.stdout.splitlines() if line.startswith(("old ", "new "))]
+    assert heads == [f"{side} {found[side]}, tables {found['tables'][side][:16]}" for side in ("old", "new")]
+    assert found["old"] == found["new"]
+    assert found["tables"]["old"] != found["tables"]["new"]
+    assert ", tables" not in run("default", "default", "--on", store).stdout
+
+
 def test_faults_of_a_mapping_are_told_with_their_places(store: Path, edited: Any) -> None:
     done = run("default", edited("field: response", "field: colour"), "--on", store)
     assert done.exit_code == 1

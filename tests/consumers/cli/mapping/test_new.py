@@ -101,7 +101,7 @@ def test_the_tables_that_it_names_beside_itself_come_with_it(runner: CliRunner, 
         (["mine", "--from", "odd.yaml"], "is no mapping"),
         (["mine", "--from", "bare.yaml"], "no name or no version"),
         (["mine", "--out", "mine"], ".yaml"),
-        (["mine", "--out", "nowhere/mine.yaml"], "No such file"),
+        (["mine", "--out", "nowhere/mine.yaml"], "nowhere: no such folder: make it first"),
     ],
 )
 def test_wrong_use_says_what_is_wrong_and_writes_nothing(

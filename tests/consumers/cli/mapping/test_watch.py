@@ -1,5 +1,6 @@
 """``mapping watch``: real saves of a real file, seen in what the command says."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -159,3 +160,22 @@ def test_a_save_is_another_content_and_not_another_time(tmp_path: Path) -> None:
     path.write_text("two", encoding="utf-8")
     assert saves.happened()
     assert not saves.happened()
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_file_that_stays_missing_or_empty_is_told_once(tmp_path: Path, missing: bool) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("one", encoding="utf-8")
+    saves, told = Saves(path), []
+    assert saves.happened()
+    path.unlink() if missing else path.write_text("", encoding="utf-8")
+
+    async def watched() -> None:
+        def gone() -> None:
+            told.append(path)
+            path.write_text("two", encoding="utf-8")
+
+        await asyncio.wait_for(saves.next(gone), PATIENCE_S)
+
+    asyncio.run(watched())
+    assert told == [path]

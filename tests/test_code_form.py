@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.coding.code_form import malformed
+from medie_fhir.code_form import malformed
 
 SNOMED, LOINC = "http://snomed.info/sct", "http://loinc.org"
 
