@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Protocol, TypedDict
 
 from consumers.broker import Headers, Message, Producer, Topics
 from consumers.outcomes import NoteFailed, NoteOutcome, Report, Verdict, policy_of
+from medie_fhir.drift import Seen
 from medie_fhir.errors import DocumentError, EventError, MedieError, NoteSkipped, Policy
 from medie_fhir.model import ExtractionRecord, NoteEvent, Outcome
+from medie_fhir.reading import MODEL
 from medie_fhir.telemetry import trace_headers
 
 __all__ = ["ExtractPipeline", "ExtractWorker"]
@@ -76,9 +79,9 @@ class ExtractWorker:
             began = time.perf_counter()
             document = event.document if isinstance(event, NoteEvent) else None
             reference = document.reference if document else None
-            verdict, detail = Verdict.REFUSED, None
+            verdict, detail, seen = Verdict.REFUSED, None, None
             try:
-                verdict, detail = await self._extract(event)
+                verdict, detail, seen = await self._extract(event)
             except NoteSkipped as skipped:
                 verdict, detail = Verdict.SKIPPED, skipped.reason
             except Exception as error:  # noqa: BLE001 - kept for the end, or raised by its policy
@@ -90,11 +93,10 @@ class ExtractWorker:
                     continue  # the dead letter is this note's outcome
                 detail = type(error).__name__
             seconds = time.perf_counter() - began
-            outcomes.append(
-                NoteOutcome.of(
-                    message, stage=self.stage, verdict=verdict, seconds=seconds, document=reference, detail=detail
-                )
+            outcome = NoteOutcome.of(
+                message, stage=self.stage, verdict=verdict, seconds=seconds, document=reference, detail=detail
             )
+            outcomes.append(replace(outcome, seen=seen))
         for outcome in outcomes:  # only now: until here, all of them might have had to run again
             self._report.finished(outcome)
         if failures:
@@ -120,7 +122,7 @@ class ExtractWorker:
         alone = events[0] if len(events) == 1 else None
         return (alone.document.reference, alone.document.key) if isinstance(alone, NoteEvent) else ()
 
-    async def _extract(self, event: NoteEvent | EventError | DocumentError) -> tuple[Verdict, str | None]:
+    async def _extract(self, event: NoteEvent | EventError | DocumentError) -> tuple[Verdict, str | None, Seen | None]:
         if not isinstance(event, NoteEvent):
             raise event
         record = await self._pipeline.extract(event)
@@ -131,5 +133,5 @@ class ExtractWorker:
             headers=tuple((name, trace.encode()) for name, trace in trace_headers().items()),
         )
         if record.outcome is Outcome.RETRACTED:
-            return Verdict.RETRACTED, record.reason.value if record.reason else None
-        return Verdict.ACCEPTED, record.outcome.value
+            return Verdict.RETRACTED, record.reason.value if record.reason else None, None
+        return Verdict.ACCEPTED, record.outcome.value, Seen.of(record, MODEL)

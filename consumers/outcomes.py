@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consumers.broker import Message
+from medie_fhir.drift import Seen
 from medie_fhir.errors import MedieError, Policy
 
 __all__ = ["NoteFailed", "NoteOutcome", "Report", "Verdict", "policy_of"]
@@ -33,6 +34,7 @@ class NoteOutcome:
 
     ``detail`` is the name of an error's class or one of a small fixed set of words, never an error's text.
     ``written``, ``retracted``, ``kept``: its resources that were written, taken back, left as someone else left them.
+    ``seen``: what its model saw, in numbers.
     """
 
     document: str | None
@@ -46,6 +48,7 @@ class NoteOutcome:
     written: int = 0
     retracted: int = 0
     kept: int = 0
+    seen: Seen | None = None
 
     @property
     def shown(self) -> str:

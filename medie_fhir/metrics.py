@@ -41,10 +41,17 @@ __all__ = [
     "OF_LOOPS",
     "OF_PACE",
     "OF_PARTITIONS",
+    "OF_READING",
     "OTHER",
     "OUTCOMES",
+    "READ_CONFIDENCE",
+    "READ_FIELDS",
+    "READ_NOTES",
+    "READ_VALUES",
     "RECORD_SECONDS",
     "RESOURCES",
+    "SHADOW_NOTES",
+    "SHADOW_VALUES",
     "STATION_SECONDS",
     "TERMINOLOGY_VALUES",
     "WAITING_SECONDS",
@@ -64,7 +71,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. ``buckets``: upper bounds of a histogram, in seconds."""
+    """One metric. ``buckets``: upper bounds of a histogram, in the unit of its name."""
 
     name: str
     kind: Kind
@@ -177,6 +184,35 @@ TERMINOLOGY_VALUES = _counter(
     "answer",
     "Values that no table knows, by the terminology server's answer: `coded`, `unknown`; `unanswered`: it failed.",
 )
+READ_NOTES = _counter("medie_adapter_notes_total", "adapter", "Notes that an adapter has read; those triaged are none.")
+READ_FIELDS = _counter(
+    "medie_adapter_fields_total",
+    "adapter field answer",
+    "A field of a note, by whether the adapter gave a `value` or `none`: the share of none drifts with notes or model.",
+)
+READ_VALUES = _counter(
+    "medie_adapter_values_total",
+    "adapter field found",
+    "Values that an adapter gave, by whether they stand in the note: `grounded`, or `ungrounded`, which is invented.",
+)
+READ_CONFIDENCE = Metric(
+    "medie_adapter_confidence_ratio",
+    Kind.HISTOGRAM,
+    ("adapter",),
+    "The confidence, 0 to 1, of the values that an adapter gave.",
+    (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
+)
+SHADOW_NOTES = _counter(
+    "medie_shadow_notes_total",
+    "adapter result",
+    "Notes offered to the shadow: `compared`; `failed`: it could not read; `dropped`: too many waited.",
+)
+SHADOW_VALUES = _counter(
+    "medie_shadow_values_total",
+    "adapter field difference",
+    "Values of notes that both read: of both (`agree`), `only-first` (the adapter in use), `only-second` (the shadow).",
+)
+OF_READING = (READ_NOTES, READ_FIELDS, READ_VALUES, SHADOW_NOTES, SHADOW_VALUES)
 METRICS = (
     *COUNTED,
     RECORD_SECONDS,
@@ -189,6 +225,8 @@ METRICS = (
     *OF_PARTITIONS,
     *OF_PACE,
     TERMINOLOGY_VALUES,
+    *OF_READING,
+    READ_CONFIDENCE,
 )
 
 OTHER = "other"

@@ -107,7 +107,7 @@ class Pipeline:
             names=self.options.readers,
             triage=self.options.triage,
         )
-        self._shadow: ShadowReading | None = None
+        self.shadow: ShadowReading | None = None
         self._writer = DeviceWriter()
         self._subjects = Subjects(target, clock, self.options.subjects)
         self._unmarked = Unmarked()
@@ -127,8 +127,8 @@ class Pipeline:
 
     def shadowed_by(self, model: ModelServer, told: Callable[[Compared], None], most: int) -> ShadowReading:
         """Have this model read the same notes from now on; who calls runs it, and hears what became of each."""
-        self._shadow = ShadowReading(self._readers.of(model), self.clock, told, most)
-        return self._shadow
+        self.shadow = ShadowReading(self._readers.of(model), self.clock, told, most)
+        return self.shadow
 
     @property
     def _drafting(self) -> Drafting:
@@ -179,8 +179,8 @@ class Pipeline:
     async def extract_text(self, document: DocumentInfo, note: NoteText, *, url: str | None = None) -> ExtractionRecord:
         """The extraction record of a note's text; ``url`` is where others find the text. Raises ModelError."""
         seen = await self._readers.read(note, self.tables, self.clock, self.telemetry)
-        if self._shadow is not None:
-            self._shadow.offer(document, note, seen, self.tables)
+        if self.shadow is not None:
+            self.shadow.offer(document, note, seen, self.tables)
         record = _record(document, note, replace(seen, facts=self.grouped(seen.facts, note)))
         text = record.text.model_copy(update={"url": url}) if record.text else None
         return record.model_copy(update={"text": text})

@@ -21,8 +21,10 @@ from consumers.loop import Loop
 from consumers.outcomes import NoteOutcome, Report, Verdict, policy_of
 from consumers.programs import bundle_topic, extract_loop, publish_loop, run_together
 from consumers.reloading import reloading
+from consumers.shadowing import shadowing
 from medie_fhir.adapters.otel import open_tracing
 from medie_fhir.configuration import Configuration
+from medie_fhir.drift import Drift
 from medie_fhir.fhir_servers import check_settings
 from medie_fhir.metrics import Metrics
 from medie_fhir.settings import Settings
@@ -86,9 +88,11 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         )
         if pipeline.terminology is not None:
             metrics.terminology(pipeline.terminology.answers)
+        drift = Drift(metrics.registry, pipeline.fields)
         if "extract" in halves:
             await stack.enter_async_context(adopting(settings, pipeline))
-        report = _report(metrics)
+            await stack.enter_async_context(shadowing(settings, pipeline, drift))
+        report = _report(metrics, drift)
         loops = [stack.enter_context(_HALVES[half](settings, broker, pipeline, report, telemetry)) for half in halves]
         paced = pipeline.pace if writes else None
 
@@ -115,7 +119,7 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
     err.print("stopped; all that was finished is committed", highlight=False)
 
 
-def _report(metrics: Metrics) -> Report:
+def _report(metrics: Metrics, drift: Drift) -> Report:
     """Each note's outcome and each failed attempt, as a line of the log and in the metrics."""
 
     def on_note(outcome: NoteOutcome) -> None:
@@ -124,6 +128,8 @@ def _report(metrics: Metrics) -> Report:
             metrics.dead_letter(outcome.stage, outcome.detail or "")
         if outcome.stage == "publish":
             metrics.resources(written=outcome.written, retracted=outcome.retracted, kept=outcome.kept)
+        if outcome.seen is not None:
+            drift.read(outcome.seen)
         _log_outcome(outcome)
 
     def on_error(stage: str, error: BaseException) -> None:

@@ -1,0 +1,78 @@
+"""A consumer's shadow, by its settings: differences are counted and written without a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumers.shadowing import shadowing
+from medie_fhir.adapters.fhir_twin import FhirTwin
+from medie_fhir.adapters.lora import Registry
+from medie_fhir.configuration import Configuration
+from medie_fhir.drift import Drift
+from medie_fhir.errors import SettingsError
+from medie_fhir.metrics import SHADOW_NOTES, SHADOW_VALUES
+from medie_fhir.model import NoteEvent
+from medie_fhir.settings import ModelSettings, Settings
+from medie_fhir.wiring import WatchedPipeline, assemble_pipeline
+
+TEXT = "ASSESSMENT: Lung adenocarcinoma, stage IV."
+
+
+@pytest.fixture
+def first(configuration: Configuration, model: Any, twin: FhirTwin) -> WatchedPipeline:
+    settings = Settings(readers=("model",))
+    return assemble_pipeline(settings, configuration, model=model, source=twin, target=twin)
+
+
+async def test_what_the_shadow_of_the_settings_reads_is_compared_and_nothing_of_it_written(
+    registry: Registry, vllm: Any, first: WatchedPipeline, model: Any, event: Callable[..., bytes]
+) -> None:
+    pipeline = first
+    path = registry.path.parent / "differences.ndjson"
+    shadow = {"base_url": vllm.url, "adapters": registry.path, "shadow": "second", "shadow_differences": path}
+    settings = Settings.model_validate({"model": shadow})
+    second = registry.adapter("second")
+    vllm.says[second.served_as] = {"cancer_type": "lung adenocarcinoma", "treatment": "osimertinib"}
+    model.script = {"Lung": {"stage": "IV", "cancer_type": "lung adenocarcinoma"}}
+    drift = Drift(CollectorRegistry(), pipeline.fields)
+    async with shadowing(settings, pipeline, drift):
+        (found,) = pipeline.parse(event(TEXT))
+        assert isinstance(found, NoteEvent)
+        record = await pipeline.extract(found)
+        assert pipeline.shadow is not None
+        await pipeline.shadow.done()
+    assert {fact.field for fact in record.facts} == {"stage", "cancer_type"}
+    assert drift.counted(SHADOW_NOTES) == {(second.label, "compared"): 1}
+    assert drift.counted(SHADOW_VALUES) == {
+        (second.label, "cancer_type", "agree"): 1,
+        (second.label, "stage", "only-first"): 1,
+        (second.label, "treatment", "only-second"): 1,
+    }
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(line["field"], line["difference"], line["document"]) for line in lines] == [
+        ("stage", "only-first", "|DocumentReference/d1"),
+        ("treatment", "only-second", "|DocumentReference/d1"),
+    ]
+    assert "osimertinib" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"shadow": "x"}, {"shadow": "x", "adapters": Path("a.yaml")}, {"shadow_differences": Path("x")}],
+)
+def test_a_shadow_that_can_not_be_is_told_with_the_settings(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="shadow"):
+        ModelSettings.model_validate(given)
+
+
+async def test_a_shadow_that_the_registry_lacks_is_told(registry: Registry, vllm: Any, first: WatchedPipeline) -> None:
+    settings = Settings.model_validate({"model": {"base_url": vllm.url, "adapters": registry.path, "shadow": "third"}})
+    with pytest.raises(SettingsError, match="no adapter 'third'"):
+        async with shadowing(settings, first, Drift(CollectorRegistry(), ())):
+            pass
