@@ -14,7 +14,7 @@ from medie_fhir.extraction import READER as MODEL
 from medie_fhir.extraction import Reading, Task, in_sight, read
 from medie_fhir.grounding import AlignRules, Cues, agreed, ground
 from medie_fhir.lexicon import READER as LEXICON
-from medie_fhir.lexicon import Lexicon, Vocabulary, read_lexically
+from medie_fhir.lexicon import Aside, Lexicon, Vocabulary, read_lexically
 from medie_fhir.model import Fact, NoteText, Produced, RawValue, Usage
 from medie_fhir.ports import Clock, ModelServer
 from medie_fhir.telemetry import Telemetry
@@ -73,7 +73,7 @@ class Readers:
         telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         with telemetry.station("grounding"):
             values = () if reading.triaged else (*seen, *reading.values)
-            facts = agreed(ground(values, note, self._rules, self._cues), by=LEXICON)
+            facts = agreed(self._grounded(values, note), by=LEXICON)
         return NoteRead(facts, reading.usage, reading.triaged, by.model_copy(update={"task_digest": self._digest}))
 
     def _seen(self, note: NoteText, tables: Tables) -> tuple[RawValue, ...]:
@@ -83,6 +83,14 @@ class Readers:
         if self._known[0] != tables.digest:
             self._known = (tables.digest, vocabularies(tables, self._lexicon.tables))
         return read_lexically(note, self._lexicon, self._known[1])
+
+    def _grounded(self, values: tuple[RawValue, ...], note: NoteText) -> tuple[Fact, ...]:
+        """The values as facts; what the note says aside is nobody's, whichever reader took it for said."""
+        facts = ground(values, note, self._rules, self._cues)
+        if self._lexicon is None:
+            return facts
+        aside = Aside(note, self._lexicon.asides)
+        return tuple(aside.marked(fact) for fact in facts)
 
     async def _asked(self, note: NoteText, clock: Clock) -> tuple[Reading, Produced]:
         """What the model reads, and which model that is."""

@@ -17,18 +17,23 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from medie_fhir.errors import InvalidTask
+from medie_fhir.lexicon.aside import Asides
 from medie_fhir.lexicon.rule import MACRO, Rule, Tests
 from medie_fhir.model import Frozen
 
 __all__ = ["Lexicon", "load_lexicon"]
 
-_MACROS = "macros"
+_MACROS, _ASIDES = "macros", "asides"
 
 
 class Lexicon(Frozen):
-    """The rules of each field. ``macros`` are pieces of patterns, named in them as ``{name}``; they may hold others."""
+    """The rules of each field, and where they see nothing.
+
+    ``macros`` are pieces of the rules' patterns, named in them as ``{name}``; they may hold others.
+    """
 
     macros: Mapping[str, str] = Field(default_factory=dict)
+    asides: Asides = Field(default_factory=Asides)
     fields: Mapping[str, tuple[Rule, ...]] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -77,18 +82,18 @@ def _canonical(lexicon: Lexicon) -> str:
         name: [{k: sorted(v) if isinstance(v, frozenset) else v for k, v in rule} for rule in rules]
         for name, rules in lexicon.fields.items()
     }
-    return repr((dict(lexicon.macros), fields))
+    return repr((dict(lexicon.macros), lexicon.asides, fields))
 
 
 def load_lexicon(files: Mapping[str, str], fields: Container[str]) -> Lexicon:
-    """A lexicon from its files' texts, by the field that each is of; ``macros`` is of none.
+    """A lexicon from its files' texts, by the field that each is of; ``macros`` and ``asides`` are of none.
 
     Raises InvalidTask, with every fault on a line of its own, with its file and line.
     """
     contents: dict[str, Any] = {}
     faults: list[str] = []
     for name, text in files.items():
-        if name != _MACROS and name not in fields:
+        if name not in (_MACROS, _ASIDES) and name not in fields:
             faults.append(f"{name}.yaml: the task has no field of this name")
         try:
             contents[name] = yaml.safe_load(text)
@@ -97,7 +102,8 @@ def load_lexicon(files: Mapping[str, str], fields: Container[str]) -> Lexicon:
             faults.append(f"{name}.yaml: {f'line {mark.line + 1}: ' if mark else ''}not YAML")
     if not faults:
         try:
-            return Lexicon.model_validate({"macros": contents.pop(_MACROS, {}), "fields": contents})
+            macros, asides = contents.pop(_MACROS, {}), contents.pop(_ASIDES, {})
+            return Lexicon.model_validate({"macros": macros, "asides": asides, "fields": contents})
         except ValidationError as error:
             faults = [line for fault in error.errors(include_input=False) for line in _told(fault, files)]
     raise InvalidTask("\n".join(f"lexicon: {fault}" for fault in faults))

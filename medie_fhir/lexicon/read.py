@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from medie_fhir.lexicon.aside import Aside
 from medie_fhir.lexicon.file import Lexicon
 from medie_fhir.lexicon.place import Places
 from medie_fhir.lexicon.rule import Tests
@@ -47,7 +48,7 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
     Of mentions of one field that overlap, the longest counts. ``vocabularies``: those of ``lexicon.tables``, by name.
     """
     terms = {name: tuple(vocabularies[name].find(note.text)) for name in sorted(lexicon.tables)}
-    places = Places(note)
+    places, aside = Places(note), Aside(note, lexicon.asides)
     return tuple(
         RawValue(
             field=field,
@@ -58,6 +59,7 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
         )
         for field, rules in lexicon.tests.items()
         for mention in _seen(note.text, rules, terms, places)
+        if not aside.holds(mention.window)
     )
 
 

@@ -32,6 +32,12 @@ def note_of(text: str) -> NoteText:
 
 
 @pytest.fixture(scope="session")
+def of_note() -> Callable[[str], NoteText]:
+    """A plain text as a note."""
+    return note_of
+
+
+@pytest.fixture(scope="session")
 def facts() -> Callable[[str], tuple[Fact, ...]]:
     """The grounded facts of a text that the lexical reader sees."""
     configuration = Configuration(Settings())
