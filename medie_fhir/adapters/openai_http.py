@@ -80,6 +80,11 @@ class OpenAiHttp:
             verify=verify,
         )
 
+    @property
+    def limit(self) -> int:
+        """So many requests may be in flight now."""
+        return self._pace.limit
+
     async def complete(self, request: ModelRequest) -> ModelAnswer:
         """One answer, as the server gives it: whether it is what the task asks for is the parser's to say."""
         body: Json = {
@@ -181,7 +186,8 @@ class OpenAiHttp:
             raise ModelUnavailable(f"{self._where} is busy or failing (HTTP {status})")
         if status in _REFUSED:
             raise ModelRefused(
-                f"{self._where} refuses us (HTTP {status}{_kind(content)}): check the key, the URL and the model's name"
+                f"{self._where} refuses us (HTTP {status}{_kind(content)}): check the key, the URL and the"
+                f" model's name, {self._model!r}"
             )
         if response.is_client_error:
             raise ModelRejected(f"{self._where} rejects the request (HTTP {status}{_kind(content)})")
@@ -225,7 +231,7 @@ def _answer(content: Json) -> ModelAnswer:
 
 
 def _tokens(logprobs: Any) -> Iterator[Token]:
-    """The tokens of ``choice.logprobs``, their texts joined being the answer's text.
+    """The tokens of ``choice.logprobs``: their texts joined hold the answer's, with vLLM the end of the turn too.
 
     A character's bytes may be spread over tokens; it then stands with the last of them.
     """

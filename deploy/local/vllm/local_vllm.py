@@ -47,9 +47,10 @@ _CPU = {
     "CUDA_VISIBLE_DEVICES": "",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # bound threads of two programs fall on the same core
-    "OMP_NUM_THREADS": "2",
-    "MKL_NUM_THREADS": "2",
 }
+# OpenMP's threads spin while they wait for each other: where other programs take the core of one, all stand still.
+_THREADS = os.environ.get("OMP_NUM_THREADS") or str(max(1, min(2, (os.cpu_count() or 1) - 1)))
+_OMP = {"OMP_NUM_THREADS": _THREADS, "MKL_NUM_THREADS": _THREADS}
 _ADAPTERS_AT_RUNTIME = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}  # to whoever reaches the port: 127.0.0.1 alone
 
 
@@ -87,7 +88,7 @@ class LocalVllm(Jvm):
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=environment | _OFFLINE | _CPU | _ADAPTERS_AT_RUNTIME,
+                env=environment | _OFFLINE | _CPU | _OMP | _ADAPTERS_AT_RUNTIME,
             )
         self._pid_file.write_text(str(self._process.pid))
 

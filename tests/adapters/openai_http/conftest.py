@@ -1,14 +1,23 @@
-"""A server that answers each path as it is told to."""
+"""A server that answers each path as it is told to; and the real ones, embedded llama.cpp and vLLM."""
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+
+from medie_fhir.adapters.openai_http import OpenAiHttp
+from medie_fhir.ports import ModelDescription
 
 Reply = tuple[int, bytes] | None  # status and body; None: never answer
 
@@ -68,3 +77,59 @@ def server() -> Iterator[Server]:
         running.released.set()
         running.shutdown()
         thread.join()
+
+
+@dataclass(frozen=True)
+class Real:
+    """A real model server, and how it is asked."""
+
+    kind: str
+    url: str
+    name: str
+    key: str | None = None
+    known: ModelDescription | None = None
+
+    def client(self, **options: Any) -> OpenAiHttp:
+        """A client of it; for another ``name``, where one is given."""
+        given = {"api_key": self.key, "known": self.known, "timeout": 300.0, **options}
+        return OpenAiHttp(self.url, given.pop("name", self.name), **given)
+
+    def raw(self) -> httpx.AsyncClient:
+        """What asks it without our adapter."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=300.0, trust_env=False)
+
+
+@pytest.fixture(scope="session")
+def vllm() -> Iterator[Real]:
+    """A real vLLM with the adapter under the name ``medical-ie``, and leave to load others while it runs.
+
+    That of MEDIE_TEST_VLLM (its URL; ``start``: it is installed where it is not, started, and ended with the tests),
+    else the one that ``make vllm`` has started.
+    """
+    given = os.environ.get("MEDIE_TEST_VLLM")
+    if given and given != "start":
+        yield Real("vLLM", given, "medical-ie")
+        return
+    sys.path.append(str(Path(__file__).parents[3] / "deploy" / "local" / "vllm"))  # a program, and no package
+    program = importlib.import_module("local_vllm")
+    server = program.LocalVllm()
+    ours = server.pid is None
+    if given:
+        server.up()
+    elif ours or not server.answers():
+        pytest.skip("no vLLM: run make vllm, name one in MEDIE_TEST_VLLM, or set it to start (5.3 GB, once)")
+    yield Real("vLLM", server.address, program.NAME)
+    if ours:
+        server.stop()
+
+
+@pytest.fixture(
+    params=[pytest.param("llama.cpp", marks=pytest.mark.model), pytest.param("vLLM", marks=pytest.mark.vllm)]
+)
+def real(request: pytest.FixtureRequest) -> Real:
+    """Each real server in its turn."""
+    if request.param == "vLLM":
+        return request.getfixturevalue("vllm")
+    embedded = request.getfixturevalue("embedded_model")
+    return Real("llama.cpp", embedded.url, embedded.name, embedded.api_key, embedded.description)
