@@ -43,6 +43,7 @@ class Seen:
     """One note in numbers. ``values`` counts by field and whether the value was found in the note."""
 
     adapter: str
+    task: str
     values: Mapping[tuple[str, bool], int]
     confidences: tuple[float, ...]
 
@@ -54,6 +55,7 @@ class Seen:
         facts = [fact for fact in record.facts if reader in fact.readers]
         return cls(
             label,
+            record.produced.task.partition("@")[0],
             Counter((fact.field, fact.alignment is not Alignment.NONE) for fact in facts),
             tuple(fact.confidence for fact in facts if fact.confidence is not None),
         )
@@ -67,10 +69,11 @@ def adapter_label(produced: Produced) -> str | None:
 
 
 class Drift(Collector):
-    """The numbers of one process, in a registry; thread-safe. ``fields``: the task's, and the only ones told."""
+    """The numbers of one process, in a registry; thread-safe. ``fields``: of each task; others aren't told."""
 
-    def __init__(self, registry: CollectorRegistry, fields: Collection[str]) -> None:
-        self._fields = frozenset(fields)
+    def __init__(self, registry: CollectorRegistry, fields: Mapping[str, Collection[str]]) -> None:
+        self._of_task = fields
+        self._fields = frozenset(field for each in fields.values() for field in each)
         self._adapters: set[str] = set()
         self._lock = threading.Lock()
         self._counts: dict[Metric, Counter[tuple[str, ...]]] = {metric: Counter() for metric in OF_READING}
@@ -84,7 +87,7 @@ class Drift(Collector):
             adapter = self._adapter(seen.adapter)
             self._counts[READ_NOTES][adapter,] += 1
             told = {field for field, _ in seen.values}
-            for field in self._fields:
+            for field in self._of_task.get(seen.task, ()):
                 self._counts[READ_FIELDS][adapter, field, "value" if field in told else "none"] += 1
             for (field, is_found), count in seen.values.items():
                 key = adapter, self._field(field), "grounded" if is_found else "ungrounded"

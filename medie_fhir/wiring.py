@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 from medie_fhir.adapters.fhir_pace import PacedFhir
-from medie_fhir.adapters.lora import Adapter
 from medie_fhir.adapters.referring import Referring
 from medie_fhir.adapters.shadowed import Closing
 from medie_fhir.adapters.unwritten import Unwritten
@@ -18,13 +17,15 @@ from medie_fhir.errors import ModelRefused
 from medie_fhir.event import EventOptions
 from medie_fhir.fhir_servers import is_asked, open_source, open_target
 from medie_fhir.model_servers import adapter_in_use, check_learned, open_served
-from medie_fhir.pipeline import Options, Pipeline
+from medie_fhir.pipeline import Options
 from medie_fhir.ports import FhirServer, ModelAnswer, ModelDescription, ModelRequest, ModelServer
+from medie_fhir.routes import open_routes
 from medie_fhir.settings import Settings
 from medie_fhir.subjects import SubjectOptions
 from medie_fhir.telemetry import Telemetry
 from medie_fhir.terminology_server import AskedTerminology, open_terminology
 from medie_fhir.transaction import SourceDocuments
+from medie_fhir.watched_pipeline import WatchedPipeline
 
 __all__ = [
     "SystemClock",
@@ -80,6 +81,7 @@ async def open_pipeline(
             terminology=terminology,
         )
         pipeline.adapter = adapter
+        await open_routes(settings, pipeline, stack, with_model=with_model)
         yield pipeline
 
 
@@ -94,28 +96,6 @@ class _NoModel:
     async def describe(self) -> ModelDescription:
         """Refuse: nothing is extracted here."""
         raise ModelRefused("this program only publishes; it has no model")
-
-
-class WatchedPipeline(Pipeline):
-    """A pipeline whose servers' work is counted (``pipeline.model.worked``).
-
-    ``written`` is what counts for the target, ``pace`` what its transactions wait for; none for files and a topic.
-    ``adapter``: the registry's that is asked; None where the settings name it by themselves.
-    """
-
-    model: WatchedModel
-    source: WatchedSource
-    written: WatchedTarget
-    pace: PacedFhir | None
-    terminology: AskedTerminology | None
-
-    adapter: Adapter | None = None
-
-    def adopt(self, model: ModelServer, adapter: Adapter | None) -> None:
-        """Go on with this model server; a note that is being read ends by the one that it began with."""
-        self.adapter = adapter
-        self.model.serve(model)
-        self.ask(self.model.pinned())
 
 
 def assemble_pipeline(

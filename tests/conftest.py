@@ -280,6 +280,7 @@ class Vllm(ThreadingHTTPServer):
         self.loads: list[str] = []
         self.asked: list[str] = []
         self.says: dict[str, dict[str, str]] = {}
+        self.fields = FIELDS
         self.refuses_loads = False
         self.base = LORA_BASE
         self.gates: dict[str, threading.Event] = {}
@@ -318,7 +319,7 @@ class Handler(BaseHTTPRequestHandler):
             if gate := server.gates.get(body["model"]):
                 gate.wait(timeout=30)
             said = server.says.get(body["model"], {})
-            text = json.dumps({name: said.get(name) for name in FIELDS})
+            text = json.dumps({name: said.get(name) for name in server.fields})
             self._answer(200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
         else:
             self._answer(404, {"error": {"type": "NotFoundError"}})

@@ -35,7 +35,7 @@ def record(*facts: Fact, outcome: Outcome = Outcome.EXTRACTED, by: Produced = BY
 
 def drift_of(*records: ExtractionRecord) -> tuple[Drift, CollectorRegistry]:
     registry = CollectorRegistry()
-    drift = Drift(registry, ("stage", "treatment"))
+    drift = Drift(registry, {"t": ("stage", "treatment")})
     for each in records:
         if seen := Seen.of(each, "model"):
             drift.read(seen)

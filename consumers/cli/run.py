@@ -27,6 +27,7 @@ from medie_fhir.configuration import Configuration
 from medie_fhir.drift import Drift
 from medie_fhir.fhir_servers import check_settings
 from medie_fhir.metrics import Metrics
+from medie_fhir.routes import route_configurations
 from medie_fhir.settings import Settings
 from medie_fhir.telemetry import Telemetry, Together
 from medie_fhir.wiring import WatchedPipeline, open_pipeline
@@ -71,6 +72,7 @@ def publish(until_end: UntilEnd = False, config: Config = None) -> None:
 async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     Configuration(settings)  # what is wrong here is told at once, and not after the broker has been waited for
+    route_configurations(settings)
     check_settings(settings)
     broker, metrics = KafkaBroker.of(settings.kafka), Metrics()
     for warning in await asyncio.to_thread(broker.examine, settings.kafka, halves):
@@ -88,7 +90,7 @@ async def _run(settings: Settings, halves: tuple[str, ...], *, until_end: bool) 
         )
         if pipeline.terminology is not None:
             metrics.terminology(pipeline.terminology.answers)
-        drift = Drift(metrics.registry, pipeline.fields)
+        drift = Drift(metrics.registry, pipeline.fields_by_task)
         if "extract" in halves:
             await stack.enter_async_context(adopting(settings, pipeline))
             await stack.enter_async_context(shadowing(settings, pipeline, drift))

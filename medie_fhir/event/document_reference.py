@@ -154,7 +154,11 @@ def _note(document: Json, around: Surroundings, source: str | None, reference: s
         identifier=_identifiers(document),
         source=source,
     )
-    return NoteEvent(EventKind.NOTE, info, tuple(_attachment(content, around) for content in contents))
+    setting = one(context, "practiceSetting")
+    attachments = tuple(_attachment(content, around) for content in contents)
+    return NoteEvent(
+        EventKind.NOTE, info, attachments, practice_setting=(concept(setting) or None) if setting else None
+    )
 
 
 def _subject(document: Json, around: Surroundings) -> Json:

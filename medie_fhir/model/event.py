@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from medie_fhir.model.document import Attachment, DocumentInfo
+from medie_fhir.model.json_object import Json
 
 __all__ = ["EventKind", "NoteEvent", "RetractionReason"]
 
@@ -29,9 +30,14 @@ class RetractionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoteEvent:
-    """What happened to which document, which version. Attachments are in the order of the sender."""
+    """What happened to which document, which version. Attachments are in the order of the sender.
+
+    ``practice_setting`` is the CodeableConcept of ``context.practiceSetting``: it is there to choose who reads the
+    note, and no part of its record.
+    """
 
     kind: EventKind
     document: DocumentInfo
     attachments: tuple[Attachment, ...] = ()
     reason: RetractionReason | None = None
+    practice_setting: Json | None = None

@@ -12,6 +12,7 @@ from medie_fhir.settings.fhir import FhirAuth, FhirSettings, FhirTls
 from medie_fhir.settings.kafka import KafkaSecurity, KafkaSettings
 from medie_fhir.settings.loading import load_settings
 from medie_fhir.settings.root import Settings
+from medie_fhir.settings.routes import Route
 from medie_fhir.settings.secrets import secret_variables
 from medie_fhir.settings.sections import HealthSettings, LoopSettings, ModelSettings, NoteSettings, TracingSettings
 from medie_fhir.settings.terminology import TerminologyQuestion, TerminologySettings
@@ -26,6 +27,7 @@ __all__ = [
     "LoopSettings",
     "ModelSettings",
     "NoteSettings",
+    "Route",
     "Settings",
     "TerminologyQuestion",
     "TerminologySettings",

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from medie_fhir.settings.fhir import FhirSettings
 from medie_fhir.settings.kafka import KafkaSettings
+from medie_fhir.settings.routes import Route
 from medie_fhir.settings.secrets import with_secrets_of_files
 from medie_fhir.settings.sections import HealthSettings, LoopSettings, ModelSettings, NoteSettings, TracingSettings
 from medie_fhir.settings.terminology import TerminologySettings
@@ -43,6 +44,11 @@ class Settings(BaseSettings):
         description="Who reads the notes: the task's tables and grammars, the model, or both.",
     )
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
+    routes: tuple[Route, ...] = Field(
+        default=(),
+        description="Notes that other tasks read: the first that fits takes a note, and `task` all others"
+        " (docs/routes.md).",
+    )
     mapping_reload_seconds: float = Field(
         default=5.0,
         ge=0,

@@ -40,7 +40,7 @@ async def test_what_the_shadow_of_the_settings_reads_is_compared_and_nothing_of_
     second = registry.adapter("second")
     vllm.says[second.served_as] = {"cancer_type": "lung adenocarcinoma", "treatment": "osimertinib"}
     model.script = {"Lung": {"stage": "IV", "cancer_type": "lung adenocarcinoma"}}
-    drift = Drift(CollectorRegistry(), pipeline.fields)
+    drift = Drift(CollectorRegistry(), pipeline.fields_by_task)
     async with shadowing(settings, pipeline, drift):
         (found,) = pipeline.parse(event(TEXT))
         assert isinstance(found, NoteEvent)
@@ -74,5 +74,5 @@ def test_a_shadow_that_can_not_be_is_told_with_the_settings(given: dict[str, Any
 async def test_a_shadow_that_the_registry_lacks_is_told(registry: Registry, vllm: Any, first: WatchedPipeline) -> None:
     settings = Settings.model_validate({"model": {"base_url": vllm.url, "adapters": registry.path, "shadow": "third"}})
     with pytest.raises(SettingsError, match="no adapter 'third'"):
-        async with shadowing(settings, first, Drift(CollectorRegistry(), ())):
+        async with shadowing(settings, first, Drift(CollectorRegistry(), {})):
             pass
