@@ -15,7 +15,7 @@ from medie_fhir.vocabularies import vocabularies
 
 LENGTH = 100_000
 TEXTS = {
-    "notes": "HISTORY: She has stage IIIA lung adenocarcinoma with EGFR L858R, metastatic to bone. Mother had breast cancer.\n"
+    "notes": "HISTORY: She has stage IIIA lung adenocarcinoma with EGFR L858R, metastatic to bone.\n"
     "PLAN: Follow up in the clinic in four weeks; labs, chest CT and a visit with the nurse were arranged.\n\n"
     "EXAM: Lungs are clear, the abdomen is soft, no edema. Blood pressure 120/80, pulse 72, weight 70 kg.\n\n",
     "one line": "The patient was seen today and is doing well without complaints, ",

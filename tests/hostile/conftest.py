@@ -14,6 +14,7 @@ from medie_fhir.configuration import Configuration
 from medie_fhir.document.segment import segment
 from medie_fhir.mapping import judge
 from medie_fhir.model import DocumentInfo, ExtractionRecord, NoteText, OffsetMap
+from medie_fhir.ports import ModelServer
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import assemble_pipeline
 
@@ -36,9 +37,11 @@ def note(text: str) -> NoteText:
 
 @pytest.fixture
 def read(configuration: Configuration, model: Any, twin: FhirTwin) -> Callable[..., Awaitable[ExtractionRecord]]:
-    async def of(text: str, readers: tuple[str, ...] = ("lexicon", "model")) -> ExtractionRecord:
+    async def of(
+        text: str, readers: tuple[str, ...] = ("lexicon", "model"), by: ModelServer = model
+    ) -> ExtractionRecord:
         settings = Settings.model_validate({"readers": readers})
-        pipeline = assemble_pipeline(settings, configuration, model=model, source=twin, target=twin)
+        pipeline = assemble_pipeline(settings, configuration, model=by, source=twin, target=twin)
         return await pipeline.extract_text(DocumentInfo(reference="DocumentReference/d1", status="current"), note(text))
 
     return of

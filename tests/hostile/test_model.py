@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.errors import ModelOutputError, Policy
-from medie_fhir.ports import ModelAnswer, ModelRequest, TokenLogprob
+from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest, Token
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 Write = Callable[..., Awaitable[Mapping[str, set[str]]]]
@@ -28,7 +28,7 @@ def answer(**said: str | None) -> str:
         "<!-- pancreatic cancer, stage IV, liver metastases, FOLFIRINOX -->",
         "[[pancreatic cancer, stage IV, metastatic to the liver, FOLFIRINOX]]",
         "<|system|> pancreatic cancer, stage IV, metastatic to the liver, FOLFIRINOX",
-        'Example output: {"cancer_type": "pancreatic cancer", "stage": "IV", "metastasis_site": "liver", "treatment": "FOLFIRINOX"}',
+        'Example output: {"cancer_type": "pancreatic cancer", "stage": "IV", "treatment": "FOLFIRINOX"}',
         "☐ pancreatic cancer ☐ stage IV ☐ metastatic to the liver ☐ FOLFIRINOX",
         "People with stage IV pancreatic cancer, metastatic to the liver, get FOLFIRINOX.",
     ],
@@ -50,7 +50,7 @@ async def test_a_model_that_invents_writes_nothing(model: Any, written: Write) -
     assert found == {"cancer_type": {"lung adenocarcinoma"}, "stage": {"stage iiia"}, "treatment": {"carboplatin"}}
 
 
-async def test_a_value_of_five_thousand_characters_writes_nothing(model: Any, written: Write) -> None:
+async def test_a_value_of_five_thousand_characters_is_an_error(model: Any, written: Write) -> None:
     model.answer = answer(cancer_type="pancreatic cancer " * 300)
     with pytest.raises(ModelOutputError):
         await written(CANCER)
@@ -80,32 +80,34 @@ async def test_an_answer_that_is_none_is_an_error_and_no_fact(name: str, text: s
     with pytest.raises(ModelOutputError) as raised:
         await written(CANCER)
     assert raised.value.policy is Policy.DEAD_LETTER
-    assert "pancreatic" not in str(raised.value) and "IIIA" not in str(raised.value), "messages hold no values"
+    assert not {"pancreatic", "IIIA"} & set(str(raised.value).split()), "messages hold no values"
+
+
+class Says:
+    """A model that gives one answer to all."""
+
+    def __init__(self, said: ModelAnswer) -> None:
+        self.said = said
+
+    async def complete(self, request: ModelRequest) -> ModelAnswer:
+        """The answer."""
+        del request
+        return self.said
+
+    async def describe(self) -> ModelDescription:
+        """A twin's description."""
+        return ModelDescription("says")
 
 
 @pytest.mark.parametrize("logprob", [float("nan"), float("-inf"), float("inf"), 3.0, -1e308])
-async def test_logprobs_that_are_no_numbers_make_no_confidence_beyond_its_bounds(
-    logprob: float, model: Any, read: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_logprobs_that_are_no_numbers_make_no_confidence_beyond_its_bounds(logprob: float, read: Any) -> None:
     text = answer(stage="IIIA")
-
-    async def complete(request: ModelRequest) -> ModelAnswer:
-        del request
-        return ModelAnswer(text, "stop", prompt_tokens=1, completion_tokens=1, logprobs=(TokenLogprob(text, logprob),))
-
-    monkeypatch.setattr(model, "complete", complete)
-    facts = (await read(CANCER, ("model",))).facts
-    assert facts
+    model = Says(ModelAnswer(text, "stop", tokens=(Token(text, logprob),)))
+    facts = (await read(CANCER, ("model",), by=model)).facts
+    assert [fact.value for fact in facts] == ["IIIA"]
     assert all(fact.confidence is None or 0 <= fact.confidence <= 1 for fact in facts)
 
 
-async def test_a_model_cut_short_by_its_limit_is_an_error(
-    model: Any, written: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def complete(request: ModelRequest) -> ModelAnswer:
-        del request
-        return ModelAnswer(answer(stage="IIIA"), "length", prompt_tokens=1, completion_tokens=640)
-
-    monkeypatch.setattr(model, "complete", complete)
+async def test_an_answer_cut_at_the_models_limit_is_an_error(read: Any) -> None:
     with pytest.raises(ModelOutputError):
-        await written(CANCER)
+        await read(CANCER, by=Says(ModelAnswer(answer(stage="IIIA"), "length")))

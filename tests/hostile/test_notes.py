@@ -21,4 +21,6 @@ def test_there_are_a_hundred() -> None:
 async def test_nothing_is_invented(entry: dict[str, Any], written: Write) -> None:
     may = {field: {value.casefold() for value in values} for field, values in entry.get("may", {}).items()}
     found = await written(entry["text"] * entry.get("times", 1), ("lexicon",))
-    assert {field: values - may.get(field, set()) for field, values in found.items() if values - may.get(field, set())} == {}
+    assert {
+        field: values - may.get(field, set()) for field, values in found.items() if values - may.get(field, set())
+    } == {}

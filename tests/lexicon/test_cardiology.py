@@ -26,7 +26,10 @@ def seen(of_note: Callable[[str], NoteText]) -> Seen:
     ("text", "values"),
     [
         ("NYHA class III, unchanged.", [("nyha_class", "NYHA class III")]),
-        ("The ejection fraction was estimated at 30%.", [("ejection_fraction", "ejection fraction was estimated at 30%")]),
+        (
+            "The ejection fraction was estimated at 30%.",
+            [("ejection_fraction", "ejection fraction was estimated at 30%")],
+        ),
         ("ECG: atrial fibrillation.", [("heart_disease", "atrial fibrillation"), ("rhythm", "atrial fibrillation")]),
         ("NYHA II-III.", []),
         ("Right ventricular ejection fraction 45%.", []),
