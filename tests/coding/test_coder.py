@@ -158,7 +158,6 @@ treatment: tamibarotene 6 mg daily = DB04942
 response: partial response = 268910001
 response: PR = 268910001
 response: CR = 103338009
-response: pCR = 103338009
 response: stable disease = 359746009
 response: disease progression = 271299001
 response: initial partial response then progression = 271299001

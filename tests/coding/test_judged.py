@@ -21,7 +21,7 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-DRAWN = {"1": 200, "2": 200, "3": 200, "4": 250, "5": 200, "6": 51, "7": 100, "8": 100}
+DRAWN = {"1": 200, "2": 200, "3": 200, "4": 250, "5": 200, "6": 51, "7": 100, "8": 100, "9": 220}
 
 
 @pytest.mark.parametrize(("number", "drawn"), DRAWN.items())

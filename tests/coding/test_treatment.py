@@ -19,13 +19,16 @@ from medie_fhir.coding.treatment import code_treatment
         ("lumpectomy", "surgery", "387713003"),
         ("whole-brain radiation", "radiotherapy", "108290001"),
         ("autologous stem cell transplant", "transplant", "234336002"),
-        ("active surveillance", "other", "277132007"),
     ],
 )
 def test_a_treatment_has_its_kind_and_class(tables: Tables, value: str, kind: str, category: str) -> None:
     concept = code_treatment(value, tables)
     assert concept.attributes["kind"] == kind
     assert [c.code for c in concept.codings["category"]] == [category]
+
+
+def test_watching_is_no_treatment(tables: Tables) -> None:
+    assert code_treatment("active surveillance", tables).match == "none"
 
 
 @pytest.mark.parametrize(
