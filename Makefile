@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := constraints.txt
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check stack stack-down stack-demo vllm vllm-down bench faults fhir-proof fuzz validate schemas dev clean
+.PHONY: help demo test check evaluate stack stack-down stack-demo vllm vllm-down bench faults fhir-proof fuzz validate schemas dev clean
 
 help: ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -73,10 +73,16 @@ vllm: $(VENV)/.installed ## Install vLLM for the CPU once (5.3 GB), and start it
 vllm-down: ## End it
 	@$(BIN)/python deploy/local/vllm/local_vllm.py stop
 
+evaluate: $(VENV)/.installed ## Measure what is read in the sample notes; fails below their thresholds (docs/evaluate.md)
+	@$(BIN)/medie-fhir models pull
+	@$(BIN)/medie-fhir evaluate examples/notes/gold.jsonl --gate examples/notes/gate.yaml
+
 bench: $(VENV)/.tested ## Measure, and write build/bench*.json; a real Kafka and a real HAPI need Java and Maven
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/consume.py
 	@$(BIN)/python benchmarks/remap.py
+	@$(BIN)/python benchmarks/assertions.py
+	@$(BIN)/python benchmarks/lexicon.py
 	@$(BIN)/python benchmarks/write.py
 
 faults: $(VENV)/.tested ## Break everything around the consumers, and count what is lost: build/faults.json
