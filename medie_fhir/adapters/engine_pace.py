@@ -6,8 +6,11 @@ is read while there is work (vLLM docs, "Production Metrics": ``vllm:num_request
 limit follows it: additive increase, multiplicative decrease, after a slow start, as in TCP (RFC 5681 §3.1), so that
 several consumers of one server come to equal shares (Chiu and Jain 1989, doi:10.1016/0169-7552(89)90019-6).
 
-A queue of a quarter of what runs is kept, so that the next is there when one ends; where it is longer, a fifth is taken
-off the limit, which is what waited: the engine stays full.
+A queue of one request, and one more for every four that run, is kept, so that the next is there when one ends. Where a
+longer one stands, a fifth is taken off the limit: the engine stays full. It stands where it was too long at each of
+some readings, and an answer came meanwhile. Else it is a burst: what comes in waits for the end of the engine's step,
+and on a CPU that takes seconds. (That the least of an interval tells a standing queue from a burst: CoDel, RFC 8289
+§3.)
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ __all__ = ["NO_LOAD", "EnginePace", "Load", "QueueLaw", "load_of"]
 _FIRST = 4  # requests at once, until something is known
 _KEPT_WAITING = 0.25  # of what runs
 _CUT = 0.8
+_READINGS = 3  # at so many, one after another, it must have been too long
 _GAUGE = re.compile(r"^vllm:num_requests_(running|waiting)(?:\{[^\n]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -58,26 +62,30 @@ class QueueLaw:
         self._most = float(most)
         self._limit = min(self._most, float(_FIRST))
         self._starting = True
+        self._too_long: list[int] = []  # at these readings in a row: the answers until then
 
     @property
     def limit(self) -> int:
         """So many of our requests may be with the server now."""
         return int(self._limit)
 
-    def read(self, load: Load, ours: int) -> None:
-        """What the server said, while ``ours`` were with it.
+    def read(self, load: Load, ours: int, answered: int) -> None:
+        """What the server said, while ``ours`` were with it, after so many of ours that it has ``answered``.
 
         Where more are with it than may be, the last cut has not told yet; where fewer, the limit is not put to the
         test: it then stays as it is.
         """
         if load == NO_LOAD:
             self._limit = self._most
-        elif ours > self.limit:
-            return
-        elif load.waiting > _KEPT_WAITING * load.running:
-            self._limit, self._starting = max(1.0, self._limit * _CUT), False
-        elif ours == self.limit:
-            self._limit = min(self._most, self._limit * 2 if self._starting else self._limit + 1)
+        elif load.waiting > 1 + _KEPT_WAITING * load.running and ours <= self.limit:
+            self._too_long.append(answered)
+            if len(self._too_long) >= _READINGS and answered > self._too_long[0]:
+                self._limit, self._starting = max(1.0, self._limit * _CUT), False
+                self._too_long.clear()
+        else:
+            self._too_long.clear()
+            if ours == self.limit:
+                self._limit = min(self._most, self._limit * 2 if self._starting else self._limit + 1)
 
 
 class EnginePace:
@@ -93,6 +101,7 @@ class EnginePace:
         self._seconds = seconds
         self._turns: Turns[asyncio.Future[None]] = Turns()
         self._watches = most > 1
+        self._answered = 0
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -110,6 +119,7 @@ class EnginePace:
             if self._watches and self._watching is None:
                 self._watching = asyncio.create_task(self._watch())
             yield
+            self._answered += 1
         finally:
             self._turns.leave(turn)
             self._admit()
@@ -133,7 +143,7 @@ class EnginePace:
                 load = await self._ask()
                 if load is not None:
                     self._watches = load != NO_LOAD
-                    self._law.read(load, ours)
+                    self._law.read(load, ours, self._answered)
                     self._admit()
         finally:
             self._watching = None

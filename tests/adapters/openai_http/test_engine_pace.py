@@ -34,12 +34,12 @@ def test_what_is_not_vllm_s_metrics_tells_no_load(metrics: str) -> None:
     assert load_of(metrics) is NO_LOAD
 
 
-def settled(law: QueueLaw, capacity: int, readings: int = 60) -> list[Load]:
-    """What an engine of so many places says at each reading, while we send all that we may."""
+def settled(law: QueueLaw, capacity: int, readings: int = 150) -> list[Load]:
+    """What an engine of so many places says at each reading, while we send all that we may and it answers some."""
     seen = []
-    for _ in range(readings):
+    for number in range(readings):
         load = Load(min(law.limit, capacity), max(0, law.limit - capacity))
-        law.read(load, law.limit)
+        law.read(load, law.limit, number)
         seen.append(load)
     return seen
 
@@ -51,43 +51,59 @@ def test_an_engine_is_filled_soon_and_its_queue_stays_short(capacity: int, most:
     reached = min(capacity, most)
     for load in loads[-10:]:
         assert load.running >= 0.79 * reached - 1
-        assert load.waiting <= capacity / 4 + 2
-    assert max(load.waiting for load in loads) <= max(1.5 * capacity, 3)
+        assert load.waiting <= capacity / 4 + 3
+    assert max(load.waiting for load in loads) <= max(1.5 * capacity + 2, 4)
 
 
 @given(most=st.integers(1, 64), loads=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))))
 def test_the_limit_is_from_one_to_the_most(most: int, loads: list[tuple[int, int, int]]) -> None:
     law = QueueLaw(most)
     for running, waiting, ours in loads:
-        law.read(Load(running, waiting), ours)
+        law.read(Load(running, waiting), ours, ours)
         assert 1 <= law.limit <= most
+
+
+OVERLOAD = Load(running=1, waiting=7)
 
 
 def test_one_overload_is_cut_once() -> None:
     law = QueueLaw(8)
-    law.read(Load(running=1, waiting=7), 4)
+    for answered in range(3):
+        law.read(OVERLOAD, 4, answered)
     cut = law.limit
-    law.read(Load(running=1, waiting=7), 4)  # those that were sent before are still there
+    for answered in range(3, 9):
+        law.read(OVERLOAD, 4, answered)  # those that were sent before are still there
     assert cut < 4
-    assert law.limit == cut
+    assert law.limit >= cut
+
+
+def test_a_burst_is_no_overload() -> None:
+    """The engine is in the midst of a long step, or has just begun another."""
+    law = QueueLaw(4)
+    for _ in range(9):
+        law.read(OVERLOAD, 4, 5)  # nothing is answered, for longer than it takes to read often
+    law.read(Load(running=4, waiting=0), 4, 5)
+    for answered in (6, 7):
+        law.read(OVERLOAD, 4, answered)
+    assert law.limit == 4
 
 
 def test_a_limit_that_nobody_tried_stays() -> None:
     law = QueueLaw(8)
-    law.read(Load(running=1, waiting=0), 1)
+    law.read(Load(running=1, waiting=0), 1, 1)
     assert law.limit == 4
 
 
 def test_two_consumers_of_one_server_come_to_equal_shares() -> None:
     early, late = QueueLaw(64), QueueLaw(64)
     settled(early, 32)
-    for _ in range(400):
+    for number in range(1500):
         both = early.limit + late.limit
         load = Load(min(both, 32), max(0, both - 32))
-        early.read(load, early.limit)
-        late.read(load, late.limit)
+        early.read(load, early.limit, number)
+        late.read(load, late.limit, number)
     assert abs(early.limit - late.limit) <= 4
-    assert 25 <= early.limit + late.limit <= 42
+    assert 25 <= early.limit + late.limit <= 46
 
 
 async def test_a_server_that_tells_no_load_gets_as_many_as_set() -> None:
@@ -135,15 +151,14 @@ async def test_turns_come_in_the_order_of_arrival_and_one_that_is_given_up_holds
     assert order == [0, 2, 3]
 
 
-async def test_a_server_with_a_long_queue_is_sent_fewer(server: Any) -> None:
+async def test_the_metrics_of_a_server_are_read_while_it_works(server: Any) -> None:
     server.says("/v1/chat/completions", None)
-    server.says("/metrics", (200, b"vllm:num_requests_running 1\nvllm:num_requests_waiting 9\n"))
+    server.says("/metrics", (200, b"vllm:num_requests_running 4\nvllm:num_requests_waiting 0\n"))
     async with OpenAiHttp(server.url, "m", timeout=3.0, concurrency=8, attempts=1) as model:
-        request = ModelRequest([], {}, 1)
+        assert model.limit == 4
         with pytest.raises(ModelUnavailable):
-            await asyncio.gather(*(model.complete(request) for _ in range(4)))
-        assert model.limit < 4
-    assert any(path == "/metrics" for path, _, _ in server.seen)
+            await asyncio.gather(*(model.complete(ModelRequest([], {}, 1)) for _ in range(4)))
+        assert model.limit == 8
 
 
 async def test_an_answer_that_may_be_longer_may_take_longer(server: Any) -> None:

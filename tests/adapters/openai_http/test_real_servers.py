@@ -6,20 +6,14 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from consumers.memory_broker import MemoryBroker
-from consumers.outcomes import Report
-from consumers.programs import extract_loop
 from medie_fhir.adapters.engine_pace import Load, load_of
-from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.openai_http import OpenAiHttp
-from medie_fhir.configuration import Configuration
 from medie_fhir.errors import ModelRefused, ModelRejected, ModelUnavailable
 from medie_fhir.evaluation import GoldNote, Matcher, Verdict, judge_note, load_vocabulary
 from medie_fhir.extraction import Task, load_task, read
@@ -27,9 +21,7 @@ from medie_fhir.extraction.parse import parse
 from medie_fhir.extraction.prompt import request
 from medie_fhir.model import Alignment, Fact, NoteText, OffsetMap, Span
 from medie_fhir.ports import ModelRequest
-from medie_fhir.settings import Settings
 from medie_fhir.shipped import shipped
-from medie_fhir.wiring import assemble_pipeline
 
 ADAPTER = Path(__file__).parents[3] / "models" / "medical-ie-smollm2-135m"
 QUESTION = ModelRequest(
@@ -230,43 +222,3 @@ async def test_both_read_the_same_in_a_note(embedded_model: Any, vllm: Any, task
     assert told >= 20
     precision, recall = same / said, found / told
     assert 2 * precision * recall / (precision + recall) >= 0.9, (said, same, told, found)
-
-
-# --- a consumer, while an adapter goes ------------------------------------------------------------------------------
-
-
-@pytest.mark.vllm
-async def test_an_adapter_is_exchanged_while_events_flow_and_none_is_lost(
-    vllm: Any, event: Callable[..., bytes]
-) -> None:
-    """The consumer whose adapter is gone stops, and its next, with the new name, reads what it had not."""
-    settings = Settings()
-    broker, kafka = MemoryBroker(), settings.kafka
-    broker.create_topics({kafka.events: 2, kafka.extractions: 2, kafka.dead_letters: 1})
-    producer = broker.producer()
-    for number in range(8):
-        text = f"{NOTES[number % len(NOTES)]} Note {number}."
-        await producer.send(kafka.events, key=b"%d" % number, value=event(text, f"d{number}"))
-
-    async def consume(name: str, report: Report) -> None:
-        async with vllm.client(name=name, concurrency=4) as model:
-            twin = FhirTwin()
-            pipeline = assemble_pipeline(settings, Configuration(settings), model=model, source=twin, target=twin)
-            with extract_loop(settings, broker, pipeline, report) as loop:
-                await loop.run(until_end=True)
-
-    async with vllm.raw() as raw:
-        await loads(raw, "old")
-        await loads(raw, "new")
-        done = asyncio.Event()
-        old = asyncio.create_task(consume("old", Report(lambda outcome: done.set())))
-        await done.wait()  # it has read some
-        assert await unloads(raw, "old") == 200
-        with pytest.raises(ModelRefused):
-            await old
-        await consume("new", Report(lambda outcome: None))
-        assert await unloads(raw, "new") == 200
-    records = [json.loads(m.value) for m in broker.records(kafka.extractions) if m.value is not None]
-    assert {record["document"]["reference"] for record in records} == {f"DocumentReference/d{n}" for n in range(8)}
-    assert {record["produced"]["adapter"] for record in records} == {"old", "new"}
-    assert broker.records(kafka.dead_letters) == []
