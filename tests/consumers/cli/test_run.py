@@ -22,6 +22,7 @@ from consumers.cli.run import _report
 from consumers.kafka_broker import KafkaBroker
 from consumers.outcomes import NoteOutcome, Verdict
 from medie_fhir.adapters.fhir_twin import FhirTwin, FhirTwinServer
+from medie_fhir.drift import Drift
 from medie_fhir.metrics import RESOURCES, Metrics
 from medie_fhir.model import Json
 
@@ -56,7 +57,7 @@ async def send(broker: KafkaBroker, topic: str) -> None:
 
 def test_what_was_left_to_someone_else_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     metrics = Metrics()
-    report = _report(metrics)
+    report = _report(metrics, Drift(metrics.registry, {}))
     with caplog.at_level(logging.INFO):
         for kept in (0, 2):
             document = f"DocumentReference/n{kept}"
@@ -83,7 +84,10 @@ def test_a_note_that_gave_nothing_is_logged_with_where_it_is_told_what_to_do(
     caplog: pytest.LogCaptureFixture, verdict: Verdict, stage: str, detail: str, step: str
 ) -> None:
     with caplog.at_level(logging.INFO):
-        _report(Metrics()).finished(NoteOutcome("DocumentReference/n", "t", 0, 7, stage, verdict, detail, 0.25))
+        metrics = Metrics()
+        _report(metrics, Drift(metrics.registry, {})).finished(
+            NoteOutcome("DocumentReference/n", "t", 0, 7, stage, verdict, detail, 0.25)
+        )
     (told,) = caplog.messages
     assert f"({detail})" in told
     assert told.endswith(step)
