@@ -91,8 +91,9 @@ def _of_title(text: str, title: Span | None, cues: Cues, ignores: Collection[str
     if title is None:
         return frozenset()
     words = [word for word in _words(text, None, title) if word.folded[0].isalnum()]
-    said = (f.cue.category for f in _cues_in(words, cues, title) if f.last == len(words))
-    return frozenset(category for category in said if category in _OF_TITLES and category not in ignores)
+    ending = (f.cue for f in _cues_in(words, cues, title) if f.last == len(words))
+    far = (c.category for c in ending if c.scope is None or c.scope > 1)  # "TESTING" speaks of the word beside it
+    return frozenset(category for category in far if category in _OF_TITLES and category not in ignores)
 
 
 def _near(sentence: Span, span: Span) -> Span:

@@ -44,7 +44,9 @@ def said(text: str, target: str, cues: Cues, note: NoteOf, **options: object) ->
         # a title in capitals
         ("NOT DETECTED\n  EGFR T790M, ALK fusion\n  KRAS G12C\n", "KRAS G12C", "absent patient"),
         ("DETECTED\n  EGFR L858R\nNOT DETECTED\n  KRAS G12C\n", "EGFR L858R", "present patient"),
-        ("PENDING\nBRAF V600E\n", "BRAF V600E", "possible patient"),
+        ("RESULTS PENDING\nBRAF V600E\n", "BRAF V600E", "possible patient"),
+        ("MOLECULAR TESTING:\nNGS showed an EGFR L858R mutation.\n", "EGFR L858R", "present patient"),
+        ("TESTING\nEGFR L858R\n", "EGFR L858R", "present patient"),
         ("NOT DETECTED\nKRAS\n\nEGFR L858R was found.", "EGFR L858R", "present patient"),
         ("HISTORY OF PRESENT ILLNESS\nShe has breast cancer.\n", "breast cancer", "present patient"),
         ("NO CHANGE\nShe has breast cancer.\n", "breast cancer", "present patient"),
