@@ -161,7 +161,7 @@ def test_events_on_kafka_become_resources_and_sigterm_ends_it_in_good_order(
                 process.kill()
     assert process.returncode == 0, told
     assert "stopped; all that was finished is committed" in told
-    assert told.count("dead-letter") == 1
+    assert told.count("extract dead-letter ") == 1
     assert "NotJson" in told
     assert not [text for text in NOTES.values() if text in told]
 
