@@ -8,8 +8,8 @@ import os
 from typing import Any
 
 import pytest
-from click.testing import Result as Told
 from typer.testing import CliRunner
+from typer.testing import Result as Told
 
 from consumers.broker import Message
 from consumers.cli import dead_letters
