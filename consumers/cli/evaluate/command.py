@@ -50,13 +50,14 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
     settings = with_readers(settings_with(mapping, config), readers)
     configuration = Configuration(settings)
     notes: Sequence[GoldNote] = read_gold(_text(gold, "GOLD"), str(gold))[:limit]
+    fields = tuple(configuration.task.fields)
+    _check_fields(notes, fields, gold)
     digest = hashlib.sha256(gold.read_bytes()).hexdigest()
     if run:
         read = read_run(run, "--run")
     else:
         read = run_async(read_notes(settings, configuration, notes, gold=digest, save=save))
     before = read_run(other, "--compare") if other else None
-    fields = tuple(configuration.task.fields)
     notes = _held(notes, [one for one in (read, before) if one], digest, fields)
     made = evaluation(read, notes, configuration)
     comparison = compare(made, evaluation(before, notes, configuration)) if before else None
@@ -91,6 +92,13 @@ def _text(file: Path, hint: str) -> str:
         raise typer.BadParameter(f"{file}: {error.strerror}", param_hint=hint) from None
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file}: is not UTF-8 text", param_hint=hint) from None
+
+
+def _check_fields(notes: Sequence[GoldNote], fields: tuple[str, ...], gold: Path) -> None:
+    """A misspelt field would count as one in which nothing is to be read."""
+    if unknown := sorted({name for note in notes for name in note.gold} - set(fields)):
+        told = f"{gold}: no field of the task: {', '.join(unknown)}; it has {', '.join(fields)}"
+        raise typer.BadParameter(told, param_hint="GOLD")
 
 
 def _held(notes: Sequence[GoldNote], runs: Sequence[Run], digest: str, fields: tuple[str, ...]) -> tuple[GoldNote, ...]:

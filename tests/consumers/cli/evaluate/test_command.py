@@ -104,3 +104,13 @@ def test_a_note_that_can_not_be_read_is_told_by_its_id_and_counts_as_empty(
 )
 def test_wrong_use_is_told(command: Command, gold: Path, options: list[str]) -> None:
     assert command(gold, *options).exit_code == 2
+
+
+def test_gold_of_a_field_that_the_task_does_not_have_is_told(command: Command, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text('{"id": "a", "text": "Lung cancer.", "gold": {"cancertype": ["Lung cancer"]}}\n')
+    told = command(gold, "--readers", "lexicon")
+    assert told.exit_code == 2
+    assert "cancertype" in told.stderr
+    assert "cancer_type" in told.stderr
+    assert "Lung" not in told.stderr
