@@ -113,7 +113,7 @@ def test_inline_says_why_a_record_fails_where_and_leaves_its_letter_open(desk: A
     desk.condemn(FhirRejected(), stage="publish", value=b"{}")
     told = desk("redrive", "0:0", "--inline")
     assert told.exit_code == 1
-    assert told.stderr.startswith("0:0: RecordError at medie_fhir.pipeline:")
+    assert told.stderr.startswith("0:0: RecordError at medie_fhir.model.record:")
     assert told.stdout == "failed: 1\n"
     assert [letter["id"] for letter in desk.listed()] == ["0:0"]
     assert desk.sent(EXTRACTIONS) == []
