@@ -60,18 +60,18 @@ def show_summary(tally: Json, held: Counter[str], *, records: int) -> None:
 
 
 def _words(concept: Json) -> str:
-    """A CodeableConcept in words: the display of its code, else its text."""
-    displays = (c.get("display") for c in concept.get("coding", ()))
-    return str(next(filter(None, displays), concept.get("text") or ""))
+    """A CodeableConcept in words: the display of its code, else its text, else the code."""
+    codings = concept.get("coding", ())
+    said = (*(c.get("display") for c in codings), concept.get("text"), *(c["code"] for c in codings))
+    return str(next(filter(None, said), ""))
 
 
 def _value(resource: Json) -> str:
     if quantity := resource.get("valueQuantity"):
         return " ".join(str(quantity[k]) for k in ("comparator", "value", "unit") if k in quantity)
     if components := resource.get("component"):
-        said = [_words(resource.get("valueCodeableConcept", {}))]
-        codes = [c["valueCodeableConcept"]["coding"][0] for c in components]
-        return " ".join([*(str(c.get("display") or c["code"]) for c in codes), *said])
+        values = [*(c.get("valueCodeableConcept", {}) for c in components), resource.get("valueCodeableConcept", {})]
+        return " ".join(filter(None, map(_words, values)))
     value: Json = resource.get("valueCodeableConcept", {})
     return str(value.get("text") or resource.get("valueString") or "")
 
