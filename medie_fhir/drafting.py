@@ -31,6 +31,7 @@ from medie_fhir.transaction import (
 __all__ = ["Draft", "Drafting", "Published"]
 
 _Judged = tuple[Fact, Concept, str | None]
+_SAID_AGAIN = ("gene_mutation",)  # a site that holds another is one of its own
 _MORE_PRECISE = "another value says it more precisely"
 
 
@@ -101,7 +102,7 @@ class Drafting:
         known = [(f, self._concept(f)) for f in record.facts if f.field in policy]
         coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
         judged = [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded]
-        return identify(record.document, self._each_tumour_once(judged))
+        return identify(record.document, self._each_once(judged))
 
     def open_questions(self, facts: Sequence[CodedFact]) -> tuple[tuple[str, str], ...]:
         """The fields and values that no table knows, and that a code would let be written."""
@@ -145,16 +146,17 @@ class Drafting:
         """When this work on the record was first done."""
         return Work.of(record, self._made_by, standing).recorded
 
-    def _each_tumour_once(self, judged: list[_Judged]) -> list[_Judged]:
-        """A primary diagnosis that another written one says more precisely is not written beside it."""
-        primary = self.mapping.file.primary_field
-        here = [n for n, (f, _, reason) in enumerate(judged) if f.field == primary and reason is None]
-        precise = more_precise([judged[n][1] for n in here], self.tables)
-        told = {
-            n
-            for n, others in zip(here, precise, strict=True)
-            if any(judged[here[other]][0].assertion == judged[n][0].assertion for other in others)
-        }
+    def _each_once(self, judged: list[_Judged]) -> list[_Judged]:
+        """A diagnosis, or a gene's change, that another written value says more precisely is not written beside it."""
+        told: set[int] = set()
+        for name in {self.mapping.file.primary_field, *_SAID_AGAIN}:
+            here = [n for n, (f, _, reason) in enumerate(judged) if f.field == name and reason is None]
+            precise = more_precise([judged[n][1] for n in here], self.tables)
+            told |= {
+                n
+                for n, others in zip(here, precise, strict=True)
+                if any(judged[here[other]][0].assertion == judged[n][0].assertion for other in others)
+            }
         return [(f, concept, _MORE_PRECISE if n in told else why) for n, (f, concept, why) in enumerate(judged)]
 
     def rendered(

@@ -24,3 +24,21 @@ def test_a_kind_of_it_says_more_and_another_disease_or_side_does_not(
 ) -> None:
     concepts = [code("cancer_type", value, tables) for value in values]
     assert [set(places) for places in more_precise(concepts, tables)] == precise
+
+
+@pytest.mark.parametrize(
+    ("values", "precise"),
+    [
+        (["EGFR mutation", "EGFR L858R"], [{1}, set()]),
+        (["EGFR-mutated", "EGFR exon 19 deletion", "EGFR T790M"], [{1, 2}, set(), set()]),
+        (["EGFR mutation", "KRAS G12C"], [set(), set()]),
+        (["EGFR mutation", "EGFR amplification"], [set(), set()]),
+        (["EGFR wild-type", "EGFR L858R"], [set(), set()]),
+        (["germline BRCA1 mutation", "BRCA1 c.68_69delAG"], [set(), set()]),
+    ],
+)
+def test_a_gene_that_is_mutated_is_told_by_its_change(
+    tables: Tables, values: list[str], precise: list[set[int]]
+) -> None:
+    concepts = [code("gene_mutation", value, tables) for value in values]
+    assert [set(places) for places in more_precise(concepts, tables)] == precise
