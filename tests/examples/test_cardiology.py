@@ -25,7 +25,7 @@ from medie_fhir.wiring import assemble_pipeline
 NOTES = Path(__file__).parents[2] / "examples" / "cardiology"
 ANSWERS: dict[str, dict[str, str]] = yaml.safe_load((NOTES / "answers.yaml").read_text(encoding="utf-8"))
 HEART_FAILURE, NSTEMI, AF = sorted(ANSWERS)
-SETTINGS = Settings(task="cardiology", mapping="cardiology")
+SETTINGS = Settings(task="cardiology", mapping="cardiology", readers=("model",))  # what is read is scripted
 SNOMED = "http://snomed.info/sct"
 ARCHIVE = "hl7.terminology.r4-7.0.1.tgz"
 

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 
 from consumers.health import HealthServer, Pace
 from consumers.monitor import LoopView, Waiting
+from medie_fhir.drift import Drift, Seen
 from medie_fhir.errors import Policy
 from medie_fhir.metrics import METRICS, OF_PACE, OF_PARTITIONS, Metrics
 
@@ -35,6 +36,9 @@ def test_every_metric_of_the_table_is_exposed_with_its_labels_and_no_other(
     metrics.error("extract", "KeyError", Policy.DEAD_LETTER)
     metrics.terminology({"coded": 1})
     metrics.mapping("default@1.0.0", refused=False)
+    drift = Drift(metrics.registry, {"oncology": ("stage",)})
+    drift.read(Seen("medical-ie", "oncology", {("stage", True): 1}, (0.9,)))
+    drift.shadow("medical-ie-2", "compared", {("stage", "agree"): 1})
     read = scraped(serve(replace(view, waiting=(Waiting("model", 3.5),)), pace=Pace(16, 4, 3, 2, 1.5)))
     ours = {name for name in read if name.startswith("medie_") and not name.endswith("_created")}
     expected = {m.name if not m.buckets else f"{m.name}_count" for m in METRICS}
