@@ -125,7 +125,7 @@ async def lived(other: bytes, came: list[Step], configuration: Configuration, mo
     """What holds after ``other`` and then all that came; and that all of it, come again, changes nothing."""
     twin = FhirTwin()
     await twin.transact(bundle_of({"resourceType": "Patient", "id": "p1"}))
-    pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    pipeline = assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
 
     async def through(value: bytes | None, key: bytes | None = None, ms: int = 0) -> None:
         for each in await pipeline.events(value, key, timestamp_ms=ms):

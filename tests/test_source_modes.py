@@ -48,7 +48,7 @@ async def test_a_note_is_written_once_known_again_and_taken_back(
 async def test_an_original_can_be_taken_back_by_its_identifier(
     pipeline: Any, model: Any, twin: Any, event: Any
 ) -> None:
-    model.script = {"adenocarcinoma": {"stage": "IIIA"}}
+    model.script = {"adenocarcinoma": {"cancer_type": "lung adenocarcinoma", "stage": "IIIA"}}
     pipeline.options = replace(pipeline.options, documents=SourceDocuments("reference"))
     named = {"masterIdentifier": {"system": "urn:ehr", "value": "7"}}
     await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current", **named}]))
@@ -62,9 +62,9 @@ async def test_a_retraction_without_a_patient_is_remembered_of_a_document_that_i
     pipeline: Any, model: Any, twin: Any, event: Any, *, configuration: Any, mode: DocumentMode
 ) -> None:
     """Another member, to which an older version then comes late, must know of it."""
-    model.script = {"adenocarcinoma": {"stage": "IIIA"}}
+    model.script = {"adenocarcinoma": {"cancer_type": "lung adenocarcinoma", "stage": "IIIA"}}
     await twin.transact(transaction([{"resourceType": "DocumentReference", "id": "d1", "status": "current"}]))
-    another = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+    another = assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
     for each in (pipeline, another):
         each.options = replace(each.options, documents=SourceDocuments(mode))
     await published(pipeline, event(NOTE, version="1"))

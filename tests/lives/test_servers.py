@@ -56,7 +56,9 @@ async def test_on_a_server_that_can_less_ours_is_told_from_theirs_just_as_well(
     put({"resourceType": "Patient"}, "POST")
     subject = {"reference": place(twin.current("Patient")[0])}
     target = by_strategy(twin, strategy)
-    pipeline = acts.of(assemble_pipeline(Settings(), configuration, model=model, source=twin, target=target), "flag")
+    pipeline = acts.of(
+        assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=target), "flag"
+    )
 
     async def tell(text: str, version: str) -> Any:
         return await acts.through(pipeline, event(text, version=version, subject=subject))
@@ -79,7 +81,8 @@ async def test_on_a_real_server_what_we_wrote_is_as_we_wrote_it_and_what_a_perso
     document = f"d-{uuid.uuid4().hex[:12]}"
     async with FhirHttp(fhir_address) as server:
         pipeline = acts.of(
-            assemble_pipeline(Settings(), configuration, model=model, source=server, target=server), "flag"
+            assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=server, target=server),
+            "flag",
         )
         subject = {"reference": f"Patient/{document}"}
         await server.transact(transaction([{"resourceType": "Patient", "id": document}]))

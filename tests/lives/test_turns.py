@@ -49,7 +49,8 @@ def test_however_events_and_edits_take_turns_no_edited_resource_ever_changes_and
         twin = FhirTwin()
         await twin.transact(transaction([{"resourceType": "Patient", "id": "p1"}]))
         pipeline = acts.of(
-            assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin), reviewed
+            assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin),
+            reviewed,
         )
         theirs: dict[str, Json] = {}
         meant: dict[str, str] = {}

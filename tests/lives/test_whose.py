@@ -137,7 +137,7 @@ def test_whatever_moves_and_is_edited_what_we_wrote_refers_to_no_other_patients(
     async def lives() -> None:
         twin = FhirTwin()
         await twin.transact(transaction([{"resourceType": "Patient", "id": f"p{n}"} for n in "12"]))
-        pipeline = assemble_pipeline(Settings(), configuration, model=model, source=twin, target=twin)
+        pipeline = assemble_pipeline(Settings(readers=("model",)), configuration, model=model, source=twin, target=twin)
         theirs: set[str] = set()
         for number, (text, patient) in enumerate(life):
             subject = {"reference": f"Patient/p{patient}"}
