@@ -18,6 +18,8 @@ Synonyms = Callable[[str, str], Iterable[str]]
 _ALIGNMENTS = tuple(Alignment)
 _ASSERTIONS = tuple(Assertion)
 _NO_RULES = AlignRules()
+_MOST_MENTIONS = 100  # of one value: a note that says it a thousand times must not hold up the others
+_MOST_MAKERS = 10  # words that make a mention one, the nearest
 _Said = tuple[Assertion, Experiencer]
 
 
@@ -30,8 +32,9 @@ def ground(
 ) -> tuple[Fact, ...]:
     """One fact for each distinct value of a field, in the order in which they were first seen.
 
-    Of several mentions the most assertive ones count, and are the evidence: what is present in one sentence and
-    possible in another is present. A value that stands nowhere in its window stays, ungrounded and without evidence.
+    Of several mentions, the first hundred at most, the most assertive ones count, and are the evidence: what is present
+    in one sentence and possible in another is present. A value that stands nowhere in its window stays, ungrounded and
+    without evidence.
     ``rules`` are by field; a field without any gets the defaults.
     """
     same: dict[tuple[str, str], list[RawValue]] = {}
@@ -86,23 +89,28 @@ def _most_assertive(
 ) -> tuple[_Said, tuple[Span, ...]]:
     """What the most assertive mentions say, and which those are."""
     said: dict[_Said, list[Span]] = {}
-    for span in spans:
-        said.setdefault(_said(span, note, rules, cues), []).append(span)
+    makers: dict[Span, Assertion] = {}
+    for span in spans[:_MOST_MENTIONS]:
+        said.setdefault(_said(span, note, rules, cues, makers), []).append(span)
     if not said:
         return (Assertion.PRESENT, Experiencer.PATIENT), ()
     best = min(said, key=lambda what: (what[1] is not Experiencer.PATIENT, _ASSERTIONS.index(what[0])))
     return best, tuple(said[best])
 
 
-def _said(span: Span, note: NoteText, rules: AlignRules, cues: Cues) -> _Said:
+def _said(span: Span, note: NoteText, rules: AlignRules, cues: Cues, known: dict[Span, Assertion]) -> _Said:
     """What a mention says: no more than the words that make it one.
 
-    "Brain: no evidence of metastases" negates the metastases, and what it says of the brain hangs on them.
+    "Brain: no evidence of metastases" negates the metastases, and what it says of the brain hangs on them. ``known``
+    keeps what is said of such words, which several mentions share.
     """
     said = assess(note, span, cues, ignores=rules.ignores, section_assertions=rules.section_assertions)
     if said[0] is Assertion.ABSENT or not (makers := context_of(note, span, rules)):
         return said
-    best = min((assess(note, maker, cues, ignores=rules.ignores)[0] for maker in makers), key=_ASSERTIONS.index)
+    for maker in (nearest := sorted(makers, key=lambda m: abs(m.start - span.start))[:_MOST_MAKERS]):
+        if maker not in known:
+            known[maker] = assess(note, maker, cues, ignores=rules.ignores)[0]
+    best = min((known[maker] for maker in nearest), key=_ASSERTIONS.index)
     return (best, said[1]) if best in (Assertion.POSSIBLE, Assertion.ABSENT) else said
 
 
