@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sqlite3
 import sys
@@ -23,7 +22,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.demo_views import facts_of, held_of, show_note, show_summary
-from consumers.cli.options import err, out, run_async
+from consumers.cli.options import err, hushed, out, run_async
 from consumers.cli.samples import sample_events, seed, send
 from consumers.cli.store import at_server
 from consumers.kept_records import keep
@@ -69,11 +68,11 @@ def demo(
         FhirTwin(path).close()
     except (OSError, sqlite3.Error) as error:
         raise typer.BadParameter(f"--store {path}: no FHIR store can be kept there: {error}") from None
-    logging.getLogger("consumers").setLevel(logging.ERROR)  # each note's line says the same
-    if serve:
-        run_async(_serve(path, port))
-        return
-    tally = run_async(_demo(path, port))
+    with hushed("consumers"):  # each note's line says the same
+        if serve:
+            run_async(_serve(path, port))
+            return
+        tally = run_async(_demo(path, port))
     if as_json:
         typer.echo(json.dumps(tally.as_json()))
 

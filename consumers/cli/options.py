@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 
 from medie_fhir.settings import Settings, load_settings
 
-__all__ = ["Config", "bytes_progress", "err", "out", "progress", "run_async", "settings_of"]
+__all__ = ["Config", "bytes_progress", "err", "hushed", "out", "progress", "run_async", "settings_of"]
 
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="MEDIE_CONFIG", help="A YAML file of settings (docs/settings.md).")
@@ -45,6 +45,18 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; the HTTP client's log stays quiet, for URLs hold patients' ids."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return asyncio.run(work)
+
+
+@contextmanager
+def hushed(logger: str, level: int = logging.ERROR) -> Iterator[None]:
+    """For as long as a command tells by itself what these lines would say, nothing below the level is logged there."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(level)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def progress() -> Progress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -16,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.cli.options import Config, err, out, run_async, settings_of
+from consumers.cli.options import Config, err, hushed, out, run_async, settings_of
 from consumers.cli.remap_servers import Needed
 from consumers.cli.remap_views import Ticker, table
 from consumers.cli.store import at_store
@@ -201,7 +200,6 @@ def _told(work: Remap, label: str, how: _How, seconds: float) -> int:
 
 async def _watched(work: Remap, stored: AsyncIterator[StoredRecord], file: StateFile | None, needed: Needed) -> None:
     """Run it, with its progress shown and kept, and stopped in good order by the first Ctrl-C or SIGTERM."""
-    logging.getLogger("consumers.dependencies").setLevel(logging.ERROR)  # the ticker tells of outages
     loop, saved = asyncio.get_running_loop(), time.monotonic()
 
     def stop() -> None:
@@ -211,7 +209,7 @@ async def _watched(work: Remap, stored: AsyncIterator[StoredRecord], file: State
 
     for wanted in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(wanted, stop)
-    with Ticker(work, needed) as ticker:
+    with hushed("consumers.dependencies"), Ticker(work, needed) as ticker:  # the ticker tells of outages
 
         def on_done() -> None:
             nonlocal saved

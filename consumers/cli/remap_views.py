@@ -42,6 +42,8 @@ class Ticker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._away is not None:
+            self.look()  # that it answers again is told even where the rest took no time at all
         self._bar.stop()
 
     def done(self) -> None:

@@ -54,8 +54,10 @@ def status(
     """Show how far the consumers are: lag, rate, what is in flight, what they wait for."""
     settings = settings_of(config)
     logging.disable()  # what can't be reached has its own line, which says it all
-    wanted = [_url(url) for url in urls or _ours(settings)]
-    code = run_async(_looks(wanted, settings, as_json=as_json, watch=watch))
+    try:
+        code = run_async(_looks([_url(url) for url in urls or _ours(settings)], settings, as_json=as_json, watch=watch))
+    finally:
+        logging.disable(logging.NOTSET)
     if code:
         raise typer.Exit(code)
 
