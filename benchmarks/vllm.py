@@ -30,6 +30,7 @@ from medie_fhir.adapters.engine_pace import load_of
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.adapters.openai_http import OpenAiHttp
 from medie_fhir.configuration import Configuration
+from medie_fhir.errors import MedieError
 from medie_fhir.model import ExtractionRecord, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelAnswer, ModelDescription, ModelRequest
@@ -93,8 +94,15 @@ async def notes_of(pipeline: Pipeline, most: int) -> list[NoteEvent]:
     """The sample stream's notes that the model is asked about."""
     values = [json.dumps(e["value"]).encode() for e in lines("events.jsonl") if e.get("value")]
     found = [event for value in values for event in await pipeline.events(value) if isinstance(event, NoteEvent)]
-    inline = [event for event in found if any(a.data for a in event.attachments)]
-    return inline[:most]
+    kept = []
+    for event in found:
+        if any(a.data for a in event.attachments):
+            try:
+                await pipeline.note(event)
+            except MedieError:  # an image, a broken attachment: the sample stream has them on purpose
+                continue
+            kept.append(event)
+    return kept[:most]
 
 
 async def alone(client: httpx.AsyncClient, name: str, requests: list[ModelRequest], number: int) -> int:
