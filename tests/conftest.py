@@ -208,8 +208,8 @@ def local_fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     Skipped where there is no JDK or Maven, but never in CI: nobody would notice.
     """
     sys.path.append(str(Path(__file__).parents[1] / "deploy" / "local" / "fhir"))  # programs, and no package
-    program = importlib.import_module("local_fhir")
-    server = program.LocalFhir(tmp_path_factory.mktemp("fhir"), program.free_port())
+    program, ports = importlib.import_module("local_fhir"), importlib.import_module("ports")
+    server = program.LocalFhir(tmp_path_factory.mktemp("fhir"), ports.free_port())
     try:
         server.start()
     except program.JvmError as error:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-import socket
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -39,31 +37,6 @@ def _local_kafka() -> ModuleType:
     return importlib.import_module("local_kafka")
 
 
-def free_port(nodes: int = 1) -> int:
-    """A free port for a broker and the next for its controller, and those of further nodes, ten apart."""
-    while True:
-        with ExitStack() as stack:
-            try:
-                first = stack.enter_context(_bound(0)).getsockname()[1]
-                for number in range(nodes):
-                    for port in (first + 10 * number, first + 10 * number + 1):
-                        if port != first:
-                            stack.enter_context(_bound(port))
-            except (OSError, OverflowError):
-                continue
-            return int(first)
-
-
-def _bound(port: int) -> socket.socket:
-    bound = socket.socket()
-    try:
-        bound.bind(("127.0.0.1", port))
-    except BaseException:
-        bound.close()
-        raise
-    return bound
-
-
 def _no_broker(reason: str) -> NoReturn:
     """Tests with a real broker are skipped where there is none, but never in CI: nobody would notice."""
     if os.environ.get("CI"):
@@ -76,7 +49,7 @@ def _started(kind: str, directory: Path, nodes: int = 1, **options: Any) -> Any:
     local = _local_kafka()
     if missing := local.lacking():
         _no_broker(f"no real broker: not installed: {', '.join(missing)}")
-    kafka = getattr(local, kind)(directory, free_port(nodes), **options)
+    kafka = getattr(local, kind)(directory, local.free_for(nodes), **options)
     try:
         kafka.start()
     except local.LocalKafkaError as error:
@@ -88,7 +61,7 @@ def _container() -> DockerContainer:
     """Apache Kafka's own image with the settings of our local broker, on a port that is known beforehand."""
     lines = (Path(__file__).parents[2] / "deploy" / "local" / "kafka" / "server.properties").read_text().splitlines()
     properties = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    port = free_port()
+    port = _local_kafka().free_for()
     del properties["controller.quorum.bootstrap.servers"]
     properties |= {
         "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",

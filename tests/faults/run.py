@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ import local_kafka  # noqa: E402 - found by the line above
 from corpus import Corpus, draw  # noqa: E402
 from faults import FAULTS, Fault  # noqa: E402
 from leaks import Leaks  # noqa: E402
-from member import free_port  # noqa: E402
 from model_stub import ModelStub  # noqa: E402
 from oracle import Reference, reference  # noqa: E402
 from stand import Row, Stand  # noqa: E402
@@ -77,32 +75,19 @@ class Suite:
     def _broker(self, fault: Fault) -> Iterator[Any]:
         if fault.broker == "shared":
             if self._shared is None:
-                self._shared = local_kafka.LocalKafka(BUILD / "faults" / "kafka", _ports())
+                self._shared = local_kafka.LocalKafka(BUILD / "faults" / "kafka", local_kafka.free_for())
                 self._shared.wipe()
                 self._shared.start()
             yield self._shared
             return
         kind = local_kafka.LocalCluster if fault.broker == "three" else local_kafka.LocalKafka
-        own = kind(BUILD / "faults" / f"kafka-{fault.name}", _ports())
+        own = kind(BUILD / "faults" / f"kafka-{fault.name}", local_kafka.free_for(3))
         own.wipe()
         try:
             own.start()
             yield own
         finally:
             own.wipe()
-
-
-def _ports() -> int:
-    """The first of the ports that a cluster of three takes, all of them free now."""
-    while True:
-        first = free_port()
-        with ExitStack() as taken:
-            try:
-                for offset in (0, 1, 10, 11, 20, 21):
-                    taken.enter_context(socket.create_server(("127.0.0.1", first + offset)))
-            except (OSError, OverflowError):
-                continue
-        return first
 
 
 def main(names: list[str]) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "deploy" / "local" / "fhir"))
 
-from local_fhir import JvmError, LocalFhir, free_port, lacking
+from local_fhir import JvmError, LocalFhir, lacking
+from ports import free_port
 
 __all__ = ["JvmError", "lacking", "real_fhir"]
 

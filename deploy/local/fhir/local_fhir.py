@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import shutil
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -24,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # a script, and no package: its neighbour must be found from anywhere
 
 from jvm import CACHE, LEAN, JvmError, LocalServer, class_path, fingerprint, missing_programs, run  # noqa: E402
+from ports import is_taken  # noqa: E402
 
 KEPT = CACHE / "fhir"
 
@@ -46,18 +45,6 @@ def compiled(jars: str) -> Path:
         except OSError:  # another process was faster
             shutil.rmtree(fresh, ignore_errors=True)
     return folder
-
-
-def free_port() -> int:
-    """A port that nobody has now, below those that the system gives to outgoing connections while the server starts."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class LocalFhir(LocalServer):
@@ -84,7 +71,7 @@ class LocalFhir(LocalServer):
         """Start it, and return when it answers. Starting a running one does nothing."""
         if self.pid is not None:
             return
-        if _is_taken(self.port):
+        if is_taken(self.port):
             raise JvmError(f"port {self.port} is taken by another program")
         if missing := lacking():
             raise JvmError(f"not installed: {', '.join(missing)}")
@@ -101,12 +88,6 @@ class LocalFhir(LocalServer):
                 return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
         except (urllib.error.URLError, OSError):
             return False
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def main() -> int:

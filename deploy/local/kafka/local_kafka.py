@@ -20,8 +20,14 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # a script, and no package: its neighbours must be found from anywhere
 
 from kafka_node import KEPT, LocalKafka, LocalKafkaError, lacking, random_uuid  # noqa: E402
+from ports import free_port  # noqa: E402
 
-__all__ = ["LocalCluster", "LocalKafka", "LocalKafkaError", "lacking"]
+__all__ = ["LocalCluster", "LocalKafka", "LocalKafkaError", "free_for", "lacking"]
+
+
+def free_for(nodes: int = 1) -> int:
+    """The port of a first node, where those of all of them and of their controllers are free now."""
+    return free_port(*(10 * node + each for node in range(nodes) for each in (0, 1)))
 
 
 class LocalCluster:

@@ -17,7 +17,6 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -29,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # a script, and no package: its neighbour must be found from anywhere
 
 from jvm import CACHE, Jvm, JvmError, fingerprint, run  # noqa: E402
+from ports import is_taken  # noqa: E402
 
 from medie_fhir.adapters.model_files import pull  # noqa: E402
 
@@ -71,7 +71,7 @@ class LocalVllm(Jvm):
         """Install what is missing, and start it. Starting a running one does nothing. Raises JvmError."""
         if self.pid is not None:
             return
-        if _is_taken(self._port):
+        if is_taken(self._port):
             raise JvmError(f"port {self._port} is taken by another program: choose one with --port")
         python = self._installed()
         self._dequantised(python)
@@ -180,12 +180,6 @@ def _python311() -> str:
     if found is None:
         raise JvmError("vLLM for the CPU is pinned for Python 3.11: install python3.11, beside yours")
     return found
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def main() -> int:
