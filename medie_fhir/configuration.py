@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from medie_fhir.coding import Tables, load_tables
+from medie_fhir.document import Languages, load_languages
 from medie_fhir.errors import InvalidTask, SettingsError
 from medie_fhir.extraction import Task, load_task
 from medie_fhir.grounding import AlignRules, Cues, load_cues
@@ -18,6 +19,7 @@ from medie_fhir.shipped import shipped
 __all__ = [
     "Configuration",
     "mapping_path",
+    "read_languages",
     "read_lexicon",
     "read_mapping",
     "read_tables",
@@ -37,8 +39,15 @@ class Configuration:
         self.rules = _rules(self.task)
         self.lexicon = read_lexicon(settings, self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
+        self.languages = read_languages(settings)
         self.mapping: Mapping = read_mapping(settings, self.task)
         self.tables: Tables = read_tables(settings, self.task, self.mapping)
+
+
+def read_languages(settings: Settings) -> Languages:
+    """Which languages are read, and what is done with the others. Raises SettingsError."""
+    words = load_languages(_read(shipped("schemas", "context", "languages.yaml")))
+    return Languages(words, settings.notes.languages, settings.notes.other_language)
 
 
 def read_task(settings: Settings) -> Task:

@@ -18,6 +18,7 @@
     │   ├── ContentTooLarge
     │   ├── UndecodableText
     │   ├── MalformedMarkup
+    │   ├── OtherLanguage                          where the settings refuse what nobody here can read
     │   ├── ForbiddenUrl                           not relative and not under an allowed host: never contacted
     │   ├── ContentForbidden                       403: the server doesn't let us read this one
     │   └── ContentNotFound                        the Binary or DocumentReference is not there
@@ -113,6 +114,7 @@ __all__ = [
     "NotTrusted",
     "NoteSkipped",
     "OffsetLost",
+    "OtherLanguage",
     "Policy",
     "RecordError",
     "RecordTooLarge",
@@ -217,6 +219,10 @@ class UndecodableText(DocumentError):
 
 class MalformedMarkup(DocumentError):
     """HTML or XML that can't be read, or that declares entities."""
+
+
+class OtherLanguage(DocumentError):
+    """A note in a language that the readers don't know. Its name is the reason, too, where such are skipped."""
 
 
 class ForbiddenUrl(DocumentError):

@@ -127,7 +127,7 @@ def assemble_pipeline(
         clock=SystemClock(),
         options=Options(
             events=EventOptions(preliminary=notes.preliminary, server=fhir.source_base_url or fhir.base_url),
-            limits=TextLimits(max_bytes=notes.max_bytes, max_characters=notes.max_characters),
+            limits=TextLimits(notes.max_bytes, notes.max_characters, configuration.languages),
             triage=settings.model.triage,
             readers=settings.readers,
             documents=SourceDocuments(fhir.documents, base=fhir.source_base_url or fhir.base_url),

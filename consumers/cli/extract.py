@@ -34,6 +34,7 @@ _NEXT = {
     "masked": ": the sender holds the text back; ask there, if it should come",
     "no-content": ": neither data nor url; ask the sender, if there should be",
     "unsupported-content-type": ": this kind of file is not read; convert it to text, HTML or CDA first",
+    "OtherLanguage": ": its negations would not be understood; see notes.languages and notes.other_language",
 }
 """What may be done about a note that was skipped, by its reason (docs/events.md)."""
 _PATIENT = re.compile(rf"(https?://\S+/)?Patient/{_FHIR_ID.pattern}")

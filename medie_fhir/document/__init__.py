@@ -7,7 +7,17 @@ allows it; :func:`read_text`. :func:`note_text` is for a text in hand. What is r
 from __future__ import annotations
 
 from medie_fhir.document.attachment import choose, inline
+from medie_fhir.document.language import Languages, load_languages
 from medie_fhir.document.reading import TextLimits, note_text, read_text
 from medie_fhir.document.url import check_url
 
-__all__ = ["TextLimits", "check_url", "choose", "inline", "note_text", "read_text"]
+__all__ = [
+    "Languages",
+    "TextLimits",
+    "check_url",
+    "choose",
+    "inline",
+    "load_languages",
+    "note_text",
+    "read_text",
+]

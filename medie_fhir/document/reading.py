@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from medie_fhir.document.charset import decode
 from medie_fhir.document.content import refuse_binary, unpack
 from medie_fhir.document.integrity import verify
+from medie_fhir.document.language import Languages
 from medie_fhir.document.media import Family, charset_of, family_of
 from medie_fhir.document.segment import segment
 from medie_fhir.document.shape import shape_of
@@ -22,10 +23,11 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}\Z")
 
 @dataclass(frozen=True, slots=True)
 class TextLimits:
-    """``max_bytes`` of the content, packed or unpacked; ``max_characters`` of the plain text."""
+    """``max_bytes`` of the content, packed or unpacked; ``max_characters`` of the plain text; ``languages`` of it."""
 
     max_bytes: int = 16 * 1024 * 1024
     max_characters: int = 1_000_000
+    languages: Languages | None = None
 
 
 _DEFAULT = TextLimits()
@@ -35,8 +37,8 @@ def read_text(attachment: Attachment, data: bytes, limits: TextLimits, served_ty
     """The text of an attachment whose bytes are ``data``. ``served_type`` is what the server called them.
 
     Bytes are read for what they are, whatever their label says; ``content_type`` of the answer is what they were read
-    as. Raises NoteSkipped (``empty``, ``image``, ``unsupported-content-type``), ContentTooLarge, SizeMismatch,
-    HashMismatch, UndecodableText, MalformedMarkup.
+    as. Raises NoteSkipped (``empty``, ``image``, ``unsupported-content-type``, ``OtherLanguage``), ContentTooLarge,
+    SizeMismatch, HashMismatch, UndecodableText, MalformedMarkup, OtherLanguage.
     """
     if len(data) > limits.max_bytes:
         raise ContentTooLarge(f"{len(data)} bytes, more than {limits.max_bytes}")
@@ -65,6 +67,8 @@ def _read(source: str, label: Family, limits: TextLimits, language: str | None) 
         raise NoteSkipped("empty")
     if len(text) > limits.max_characters:
         raise ContentTooLarge(f"{len(text)} characters, more than {limits.max_characters}")
+    if limits.languages is not None:
+        limits.languages.check(text, language)
     return _noted(source, text, offsets, content_type, language)
 
 

@@ -100,6 +100,16 @@ class NoteSettings(Part):
     )
     max_bytes: int = Field(default=5_000_000, ge=1, description="Largest content, in bytes.")
     max_characters: int = Field(default=500_000, ge=1, description="Longest text, in characters.")
+    languages: tuple[str, ...] = Field(
+        default=("en",),
+        min_length=1,
+        description="The languages that task, cues and adapter are made for, as `en`; the shipped ones read English.",
+    )
+    other_language: Literal["process", "skip", "refuse"] = Field(
+        default="skip",
+        description="What to do with a note of another language: read it all the same, though what it denies is not"
+        " understood; skip it, and count it; or make it a dead letter (docs/events.md).",
+    )
     source: str | None = Field(default=None, description="Name of the EHR; part of every identity, so never change it.")
 
 

@@ -71,4 +71,4 @@ def test_where_records_cannot_be_kept_is_told_before_a_model_is_started(tmp_path
 
 
 def test_each_reason_for_passing_over_a_note_has_a_next_step() -> None:
-    assert set(_NEXT) == {"image", "empty", "masked", "no-content", "unsupported-content-type"}
+    assert set(_NEXT) == {"image", "empty", "masked", "no-content", "unsupported-content-type", "OtherLanguage"}
