@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,8 @@ import pytest
 
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.configuration import Configuration
-from medie_fhir.document.segment import segment
-from medie_fhir.model import DocumentInfo, ExtractionRecord, NoteText, OffsetMap, Outcome
+from medie_fhir.document import note_text
+from medie_fhir.model import DocumentInfo, ExtractionRecord, Outcome
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import assemble_pipeline
 
@@ -24,22 +23,11 @@ def read(configuration: Configuration, model: Any, twin: FhirTwin) -> Read:
     async def with_readers(text: str = TEXT, readers: tuple[str, ...] = ("lexicon", "model")) -> ExtractionRecord:
         settings = Settings.model_validate({"readers": readers})
         pipeline = assemble_pipeline(settings, configuration, model=model, source=twin, target=twin)
-        return await pipeline.extract_text(DocumentInfo(reference="DocumentReference/d1", status="current"), note(text))
+        return await pipeline.extract_text(
+            DocumentInfo(reference="DocumentReference/d1", status="current"), note_text(text)
+        )
 
     return with_readers
-
-
-def note(text: str) -> NoteText:
-    found = segment(text)
-    return NoteText(
-        text=text,
-        source=text,
-        offsets=OffsetMap.identity(len(text)),
-        content_type="text/plain",
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        sentences=found.sentences,
-        sections=found.sections,
-    )
 
 
 def seen(record: ExtractionRecord, field: str) -> dict[str, tuple[str, ...]]:

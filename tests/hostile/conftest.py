@@ -23,6 +23,7 @@ Write = Callable[..., Awaitable[Written]]
 
 
 def note(text: str) -> NoteText:
+    """The text as it stands, also where the document station would refuse it."""
     found = segment(text)
     return NoteText(
         text=text,
