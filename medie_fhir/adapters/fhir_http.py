@@ -8,12 +8,11 @@ import binascii
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlencode
 
 import httpx
 
+from medie_fhir.adapters.closing import Closing
 from medie_fhir.adapters.content_url import content_url
 from medie_fhir.adapters.fhir_answers import JSON_TYPES, resource_of, transaction_response
 from medie_fhir.adapters.fhir_pages import matches, next_link, versions, whole
@@ -45,7 +44,7 @@ _MOST_REDIRECTS = 3
 _RETRY_ON_CONFLICT = {"X-Retry-On-Version-Conflict": "retry; max-retries=3"}
 
 
-class FhirHttp:
+class FhirHttp(Closing):
     """The port ``FhirServer``, over HTTP. An async context manager; or call ``aclose`` at the end.
 
     ``headers`` and ``auth`` go to the origin of ``base_url`` and to no other host, also where ``content`` fetches from
@@ -79,14 +78,6 @@ class FhirHttp:
             sleep=sleep,
             tls=tls,
         )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -14,12 +14,12 @@ import json
 import re
 import ssl
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from medie_fhir.adapters.closing import Closing
 from medie_fhir.adapters.engine_pace import NO_LOAD, EnginePace, Load, load_of
 from medie_fhir.errors import ModelOutputError, ModelRefused, ModelRejected, ModelUnavailable, SettingsError
 from medie_fhir.model import Json
@@ -34,7 +34,7 @@ _METRICS_SECONDS = 5.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
-class OpenAiHttp:
+class OpenAiHttp(Closing):
     """A ModelServer (see ports) over HTTP.
 
     ``base_url`` with or without ``/v1``. ``model`` is the name to ask for: with vLLM, the LoRA module's. ``timeout`` is
@@ -126,14 +126,6 @@ class OpenAiHttp:
         """Close all connections."""
         await self._pace.aclose()
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _server(self, name: str) -> str:
         """The server's name and version, where it tells (vLLM does)."""

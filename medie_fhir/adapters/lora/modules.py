@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from medie_fhir.adapters.closing import Closing
 from medie_fhir.errors import ModelRefused, ModelUnavailable
 
 __all__ = ["LoraModules"]
@@ -18,7 +18,7 @@ __all__ = ["LoraModules"]
 _BUSY = {408, 425, 429}
 
 
-class LoraModules:
+class LoraModules(Closing):
     """The modules of one server. ``base_url`` with or without ``/v1``; ``timeout`` in seconds, for a load too.
 
     All raise ModelUnavailable where it is away or busy, ModelRefused where it won't.
@@ -56,14 +56,6 @@ class LoraModules:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _asked(self, method: str, path: str, body: dict[str, str] | None) -> Any:
         where = self._client.base_url.netloc.decode()
