@@ -9,20 +9,36 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from consumers.cli.options import Config, err, hushed, out, run_async, settings_of
+from consumers.cli.remap_options import (
+    AsJson,
+    Documents,
+    Fields,
+    MadeBy,
+    Mapping,
+    On,
+    Patience,
+    Patients,
+    Rate,
+    Restart,
+    Since,
+    SkipBroken,
+    State,
+    Until,
+    Write,
+    selection,
+)
 from consumers.cli.remap_servers import Needed
 from consumers.cli.remap_views import Ticker, table
 from consumers.cli.store import at_store
 from consumers.kafka_broker import KafkaBroker
 from consumers.programs import bundle_topic, publish_dependencies, retry_options
 from consumers.records import StoredRecord, stored_records
-from consumers.remap import Outlasted, Progress, Remap, RemapOptions, Selection, StateFile, digest_of
+from consumers.remap import Outlasted, Progress, Remap, RemapOptions, StateFile, digest_of
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import SettingsError
 from medie_fhir.fhir_servers import is_asked
@@ -39,72 +55,33 @@ _STOPPED = 130  # as a shell says of what Ctrl-C has ended
 
 
 def remap(  # noqa: PLR0917 - one parameter an option
-    on: Annotated[
-        str,
-        typer.Option(
-            metavar="STORE|TOPIC|FILE",
-            help="Where the records are: topic, topic:NAME, an NDJSON file or a folder of them; or the store of"
-            " `medie-fhir demo`, which is then what is asked and written.",
-        ),
-    ] = "topic",
-    write: Annotated[
-        bool, typer.Option("--write", help="Write. Without it nothing is sent, and the report is of what would be.")
-    ] = False,
-    mapping: Annotated[str | None, typer.Option(help="A mapping's name or file instead of the settings'.")] = None,
-    patient: Annotated[
-        list[str] | None, typer.Option(help="Only of Patient/ID or SYSTEM|VALUE; may be repeated.")
-    ] = None,
-    document: Annotated[
-        list[str] | None, typer.Option(help="Only DocumentReference/ID or SYSTEM|VALUE; may be repeated.")
-    ] = None,
-    field: Annotated[list[str] | None, typer.Option(help="Only documents with a fact of this field.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or later.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only notes of this day, or earlier.")
-    ] = None,
-    made_by: Annotated[
-        str | None, typer.Option(help="Only what this mapping wrote: NAME, NAME@VERSION or its label.")
-    ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="So many documents a second at most.")] = None,
-    patience: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="So long a server that gives no answer is waited for; 5, and with --write without end.",
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None, typer.Option(help="A file that keeps how far it is, to go on after a stop or a kill.")
-    ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew, whatever the state file says.")] = False,
-    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Pass over what is no record, and count it.")] = (
-        False
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    on: On = "topic",
+    write: Write = False,
+    mapping: Mapping = None,
+    patient: Patients = None,
+    document: Documents = None,
+    field: Fields = None,
+    since: Since = None,
+    until: Until = None,
+    made_by: MadeBy = None,
+    rate: Rate = None,
+    patience: Patience = None,
+    state: State = None,
+    restart: Restart = False,
+    skip_broken: SkipBroken = False,
+    as_json: AsJson = False,
     config: Config = None,
 ) -> None:
     """Apply the mapping to stored extraction records: what it adds, changes and retracts. Writes only with --write.
 
     Exit codes: 0 done, 1 a document failed, 2 wrong use, 3 a server is not reachable, 130 stopped.
     """
-    if since and until and until < since:
-        raise typer.BadParameter("is before --since: no day is in both", param_hint="--until")
+    meant = selection(patients=patient, documents=document, fields=field, since=since, until=until, made_by=made_by)
     settings = settings_of(config)
     settings = settings.model_copy(update={"mapping": mapping}) if mapping else settings
-    selection = Selection(
-        patients=_named(patient, "--patient", "Patient"),
-        documents=_named(document, "--document", "DocumentReference"),
-        fields=frozenset(field or ()),
-        since=since and since.date(),
-        until=until and until.date(),
-        made_by=made_by,
-    )
     patience_s = _DRY_PATIENCE_S if patience is None and not write else patience
     retry = retry_options(settings)
-    options = RemapOptions(settings.fhir.concurrency, rate, patience_s, retry=retry, selection=selection)
+    options = RemapOptions(settings.fhir.concurrency, rate, patience_s, retry=retry, selection=meant)
     how = _How(write=write, state=state, restart=restart, as_json=as_json, broken=[] if skip_broken else None)
     raise typer.Exit(run_async(_remap(settings, on, options, how)))
 
@@ -118,16 +95,6 @@ class _How:
     restart: bool
     as_json: bool
     broken: list[str] | None
-
-
-def _named(given: list[str] | None, option: str, kind: str) -> frozenset[str]:
-    """References and identifiers; an id alone would let nothing through, and look as if nothing were there."""
-    for name in given or ():
-        if "/" not in name and "|" not in name:
-            raise typer.BadParameter(
-                f"{name}: write {kind}/{name}, or SYSTEM|VALUE of an identifier", param_hint=option
-            )
-    return frozenset(given or ())
 
 
 async def _remap(settings: Settings, on: str, options: RemapOptions, how: _How) -> int:
