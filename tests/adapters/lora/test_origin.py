@@ -58,7 +58,7 @@ def test_from_the_hub_it_is_fetched_once_and_verified_each_time(
     adapter = from_hub(registry, "hf://org/lora@abc", sha256)
     path = verified(adapter, registry)
     assert path == tmp_path / "home" / "adapters" / adapter.served_as
-    del hub.snapshot_download  # type: ignore[attr-defined] # a second time would fail
+    del hub.snapshot_download  # a second time would fail
     assert verified(adapter, registry) == path
     (path / "adapter_config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DependencyMissing, match="is not what the registry says"):
@@ -93,55 +93,27 @@ def test_without_its_package_it_is_said_what_to_install(
         verified(from_hub(registry, origin, "0" * 64), registry)
 
 
-class Bucket:
-    """S3's client, as far as it is used."""
-
-    def __init__(self, **objects: bytes) -> None:
-        self.objects = objects
-
-    def create_client(self, service: str) -> Bucket:
-        assert service == "s3"
-        return self
-
-    def get_paginator(self, _name: str) -> Bucket:
-        return self
-
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803 - the client's own names
-        assert Bucket == "bucket"
-        return [{"Contents": [{"Key": key}]} for key in self.objects if key.startswith(Prefix)] + [{}]
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - the client's own names
-        from io import BytesIO
-
-        assert Bucket == "bucket"
-        return {"Body": BytesIO(self.objects[Key])}
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Bucket], None]:
-    monkeypatch.setenv("MEDIE_HOME", str(tmp_path / "home"))
-
-    def use(made: Bucket) -> None:
-        monkeypatch.setattr("botocore.session.get_session", lambda: made)
-
-    return use
-
-
-def test_from_a_bucket_all_under_the_prefix_is_fetched(
-    registry: Registry, bucket: Callable[[Bucket], None], tmp_path: Path
-) -> None:
-    bucket(Bucket(**{"lora/a.json": b"{}", "lora/b/c": b"w", "lora/b/": b"", "lora-2/d": b"not ours"}))
+def test_from_a_bucket_all_under_the_prefix_is_fetched(registry: Registry, bucket: Any, tmp_path: Path) -> None:
+    bucket.objects = {"lora/a b.json": b"{}", "lora/b/c": b"w", "lora/b/": b"", "lora-2/d": b"not ours"}
     (tmp_path / "same" / "b").mkdir(parents=True)
-    (tmp_path / "same" / "a.json").write_bytes(b"{}")
+    (tmp_path / "same" / "a b.json").write_bytes(b"{}")
     (tmp_path / "same" / "b" / "c").write_bytes(b"w")
     path = verified(from_hub(registry, "s3://bucket/lora", digest_of(tmp_path / "same")), registry)
-    assert sorted(file.name for file in path.rglob("*") if file.is_file()) == ["a.json", "c"]
+    assert sorted(file.name for file in path.rglob("*") if file.is_file()) == ["a b.json", "c"]
 
 
-def test_a_key_leads_to_nowhere_but_the_folder(
-    registry: Registry, bucket: Callable[[Bucket], None], tmp_path: Path
-) -> None:
-    bucket(Bucket(**{"lora/../../../evil": b"x"}))
+def test_a_key_leads_to_nowhere_but_the_folder(registry: Registry, bucket: Any, tmp_path: Path) -> None:
+    bucket.objects = {"lora/../../../evil": b"x"}
     with pytest.raises(DependencyMissing, match="leads out of its folder"):
         verified(from_hub(registry, "s3://bucket/lora/", "0" * 64), registry)
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_bucket_that_lets_nobody_in_or_is_not_there_is_told(
+    registry: Registry, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DependencyMissing, match="s3://other/lora can't be fetched: NoSuchBucket"):
+        verified(from_hub(registry, "s3://other/lora", "0" * 64), registry)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    with pytest.raises(DependencyMissing, match="s3://bucket/lora can't be fetched: AccessDenied"):
+        verified(from_hub(registry, "s3://bucket/lora", "0" * 64), registry)
