@@ -18,7 +18,7 @@ import re
 import sys
 import tarfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,9 +213,9 @@ def validate(validator: Any) -> Report:
     return report
 
 
-def main() -> int:
-    """Run it."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it, with the command line's arguments where none are given."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args(arguments)
     program = importlib.import_module("validator")
     try:
         validator = program.Validator()

@@ -187,18 +187,16 @@ def test_a_program_that_is_missing_is_named_in_one_line_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["validate.py"])
-    assert validate.main() == 2
+    assert validate.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("validate: not installed: java, javac, mvn: install a JDK (17 or later), Maven and npm")
 
 
 def test_npm_is_asked_for_where_a_package_must_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(validator, "PACKAGES", tmp_path / "packages")
     monkeypatch.delenv("MEDIE_FHIR_PACKAGES", raising=False)
     with pytest.raises(validator.JvmError, match=r"not installed: npm: install .* npm"):
-        validator.packages()[0].fetched()
+        validator.packages()[0].fetched(tmp_path / "packages")
 
 
 @pytest.mark.parametrize("said", ["javac 1.8.0_402", "javac 11.0.22", ""])

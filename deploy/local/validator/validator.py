@@ -53,14 +53,14 @@ class Package:
         """What npm calls its archive."""
         return f"{self.name}-{self.version}.tgz"
 
-    def fetched(self) -> Path | None:
+    def fetched(self, kept: Path = PACKAGES) -> Path | None:
         """The archive, fetched where it isn't kept; None for one that isn't needed nor to be had. Raises JvmError."""
         given = os.environ.get("MEDIE_FHIR_PACKAGES")
-        for folder in (*([Path(given)] if given else []), PACKAGES):
+        for folder in (*([Path(given)] if given else []), kept):
             if (folder / self.file).exists():
                 return self._checked(folder / self.file)
-        PACKAGES.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=PACKAGES) as scratch:
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as scratch:
             fresh = Path(scratch) / self.file
             try:
                 self._fetch(fresh)
@@ -69,8 +69,8 @@ class Package:
                     raise
                 return None
             self._checked(fresh)
-            fresh.replace(PACKAGES / self.file)
-        return PACKAGES / self.file
+            fresh.replace(kept / self.file)
+        return kept / self.file
 
     def _fetch(self, to: Path) -> None:
         if self.needed:
