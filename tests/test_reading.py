@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from medie_fhir import reading
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.configuration import Configuration
 from medie_fhir.document import note_text
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Outcome
 from medie_fhir.settings import Settings
+from medie_fhir.telemetry import passing_on, trace_headers
 from medie_fhir.wiring import assemble_pipeline
 
 TEXT = "ASSESSMENT: Stage IIIA lung adenocarcinoma. Mother had breast cancer. Started carboplatin."
@@ -63,3 +67,52 @@ async def test_a_note_of_something_else_is_left_alone(read: Read, model: Any, re
     model.answer = '{"cancer_type": "lung cancer"}'
     record = await read("Knee pain after a fall. X-ray without fracture.", readers)
     assert (record.outcome, record.facts, model.asked) == (Outcome.TRIAGED, (), 0)
+
+
+@pytest.mark.parametrize("part", ["read_lexically", "ground"])
+async def test_the_loop_goes_on_while_a_note_is_looked_through(
+    read: Read, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    whole = getattr(reading, part)
+    heard: list[Mapping[str, str]] = []
+    order: list[str] = []
+    loop, begun, answered = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def held(*args: Any) -> Any:
+        """The part itself, that goes on only when the loop has done something else."""
+        heard.append(dict(trace_headers()))
+        loop.call_soon_threadsafe(begun.set)
+        assert answered.wait(30), "the loop was held"
+        order.append("read")
+        return whole(*args)
+
+    async def another() -> None:
+        await begun.wait()
+        order.append("answered")
+        answered.set()
+
+    monkeypatch.setattr(reading, part, held)
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    with passing_on(trace):
+        record, _ = await asyncio.gather(read(readers=("lexicon",)), another())
+    assert record.facts
+    assert order == ["answered", "read"]
+    assert heard == [trace], "the trace is the note's there too"
+
+
+async def test_a_fault_of_the_reading_is_the_notes_own(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "ground", fails)
+        with pytest.raises(ZeroDivisionError):
+            await read(readers=("lexicon",))
+    assert (await read(readers=("lexicon",))).facts, "the next one is read"
+
+
+async def test_many_notes_at_once_are_read_as_each_alone(read: Read) -> None:
+    texts = [TEXT.replace("IIIA", stage) for stage in ("I", "II", "IIIA", "IV")] * 4
+    alone = [(await read(text, ("lexicon",))).facts for text in texts]
+    together = [record.facts for record in await asyncio.gather(*(read(text, ("lexicon",)) for text in texts))]
+    assert together == alone
