@@ -18,11 +18,17 @@ from medie_fhir.wiring import WatchedPipeline
 __all__ = ["shadowing"]
 
 log = logging.getLogger(__name__)
+_DRAIN_SECONDS = 5.0
+"""How long a stop waits for what the shadow has not read: a few notes of a model's pace, and not what a supervisor's
+grace is for. What is left is lost to the comparison alone.
+"""
 
 
 @asynccontextmanager
-async def shadowing(settings: Settings, pipeline: WatchedPipeline, drift: Drift) -> AsyncIterator[None]:
-    """The shadow that the settings name, at work until the end of the block; what waits then is let go."""
+async def shadowing(
+    settings: Settings, pipeline: WatchedPipeline, drift: Drift, drain_seconds: float = _DRAIN_SECONDS
+) -> AsyncIterator[None]:
+    """The shadow that the settings name, at work until the end of the block; what waits then is read for a while."""
     if settings.model.shadow is None:
         yield
         return
@@ -45,9 +51,12 @@ async def shadowing(settings: Settings, pipeline: WatchedPipeline, drift: Drift)
         try:
             yield
         finally:
+            left = await shadow.ended(drain_seconds)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            if left:
+                log.warning("the shadow %s is stopped; %s of its notes are left uncounted", adapter.label, left)
 
 
 def _lines(compared: Compared) -> Iterator[Json]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -57,6 +58,7 @@ class ShadowReading:
     def __init__(self, readers: Readers, clock: Clock, told: Callable[[Compared], None], most: int) -> None:
         self._readers, self._clock, self._told = readers, clock, told
         self._waiting: asyncio.Queue[tuple[DocumentInfo, NoteText, NoteRead, Tables]] = asyncio.Queue(most)
+        self._unread = 0
 
     def offer(self, document: DocumentInfo, note: NoteText, read: NoteRead, tables: Tables) -> None:
         """A note that the first has read. Returns at once, and raises nothing."""
@@ -66,6 +68,8 @@ class ShadowReading:
             self._waiting.put_nowait((document, note, read, tables))
         except asyncio.QueueFull:
             self._told(Compared(document, "dropped", read.by))
+        else:
+            self._unread += 1
 
     async def run(self) -> None:
         """Read what is offered, until cancelled."""
@@ -79,11 +83,19 @@ class ShadowReading:
                 found = differences(read.facts, second.facts)
                 self._told(Compared(document, "compared", read.by, second.by, found))
             finally:
+                self._unread -= 1
                 self._waiting.task_done()
 
     async def done(self) -> None:
         """Wait until all that was offered is read."""
         await self._waiting.join()
+
+    async def ended(self, seconds: float) -> int:
+        """Wait so long at most for all that was offered to be read; how many notes were not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.done()
+        return self._unread
 
 
 def _of_model(facts: Iterable[Fact]) -> Iterable[Fact]:

@@ -128,6 +128,21 @@ async def test_a_note_that_was_triaged_is_not_read(shadow: ShadowReading, throug
     assert second.asked == 0
 
 
+async def test_at_the_end_what_waits_is_read_and_what_is_not_is_told(
+    shadow: ShadowReading, through: Through, heard: list[Compared], second: Second
+) -> None:
+    await through()
+    await through()
+    assert await shadow.ended(30) == 0
+    assert [c.result for c in heard] == ["compared", "compared"]
+    second.open.clear()
+    await through()
+    await through()
+    assert await shadow.ended(0) == 2, "the one that is being read is not read yet"
+    second.open.set()
+    assert await shadow.ended(30) == 0
+
+
 WORDS = st.builds(
     lambda field, value, reader: Fact(field=field, value=value, alignment=Alignment.EXACT, readers=(reader,)),
     st.sampled_from(["stage", "treatment"]),

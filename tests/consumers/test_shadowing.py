@@ -30,8 +30,16 @@ def first(configuration: Configuration, model: Any, twin: FhirTwin) -> WatchedPi
     return assemble_pipeline(settings, configuration, model=model, source=twin, target=twin)
 
 
+@pytest.fixture
+def found(first: WatchedPipeline, model: Any, event: Callable[..., bytes]) -> NoteEvent:
+    model.script = {"Lung": {"stage": "IV", "cancer_type": "lung adenocarcinoma"}}
+    (found,) = first.parse(event(TEXT))
+    assert isinstance(found, NoteEvent)
+    return found
+
+
 async def test_what_the_shadow_of_the_settings_reads_is_compared_and_nothing_of_it_written(
-    registry: Registry, vllm: Any, first: WatchedPipeline, model: Any, event: Callable[..., bytes]
+    registry: Registry, vllm: Any, first: WatchedPipeline, found: NoteEvent
 ) -> None:
     pipeline = first
     path = registry.path.parent / "differences.ndjson"
@@ -39,11 +47,8 @@ async def test_what_the_shadow_of_the_settings_reads_is_compared_and_nothing_of_
     settings = Settings.model_validate({"model": shadow})
     second = registry.adapter("second")
     vllm.says[second.served_as] = {"cancer_type": "lung adenocarcinoma", "treatment": "osimertinib"}
-    model.script = {"Lung": {"stage": "IV", "cancer_type": "lung adenocarcinoma"}}
     drift = Drift(CollectorRegistry(), pipeline.fields_by_task)
     async with shadowing(settings, pipeline, drift):
-        (found,) = pipeline.parse(event(TEXT))
-        assert isinstance(found, NoteEvent)
         record = await pipeline.extract(found)
         assert pipeline.shadow is not None
         await pipeline.shadow.done()
@@ -60,6 +65,22 @@ async def test_what_the_shadow_of_the_settings_reads_is_compared_and_nothing_of_
         ("treatment", "only-second", "|DocumentReference/d1"),
     ]
     assert "osimertinib" not in path.read_text(encoding="utf-8")
+
+
+async def test_a_stop_waits_for_what_the_shadow_has_begun_but_not_for_ever(
+    registry: Registry, vllm: Any, first: WatchedPipeline, found: NoteEvent, caplog: pytest.LogCaptureFixture
+) -> None:
+    shadow = {"base_url": vllm.url, "adapters": registry.path, "shadow": "second"}
+    settings = Settings.model_validate({"model": shadow})
+    second = registry.adapter("second")
+    for seconds, compared, told in ((30.0, 2, False), (0.0, 0, True)):
+        drift = Drift(CollectorRegistry(), first.fields_by_task)
+        caplog.clear()
+        async with shadowing(settings, first, drift, seconds):
+            await first.extract(found)
+            await first.extract(found)
+        assert drift.counted(SHADOW_NOTES).get((second.label, "compared"), 0) == compared
+        assert ("2 of its notes are left uncounted" in caplog.text) is told
 
 
 @pytest.mark.parametrize(
