@@ -19,7 +19,7 @@ from medie_fhir.extraction import READER as MODEL
 from medie_fhir.extraction import Reading, Task, in_sight, read
 from medie_fhir.grounding import AlignRules, Cues, agreed, ground
 from medie_fhir.lexicon import READER as LEXICON
-from medie_fhir.lexicon import Aside, Lexicon, Vocabulary, read_lexically
+from medie_fhir.lexicon import Aside, Asides, Lexicon, Vocabulary, read_lexically
 from medie_fhir.model import Fact, NoteText, Produced, RawValue, Usage
 from medie_fhir.ports import Clock, ModelServer
 from medie_fhir.telemetry import Telemetry
@@ -51,6 +51,8 @@ class NoteRead:
 class Readers:
     """The readers of one task. ``names``: which of them read; the lexical one only where the task has a lexicon.
 
+    What the lexicon knows to be said aside is said aside whoever reads.
+
     What only one of them has seen is kept with its name, for the mapping's policy to judge.
     """
 
@@ -67,11 +69,12 @@ class Readers:
     ) -> None:
         self._task, self._rules, self._cues = task, rules, cues
         self._lexicon = lexicon if LEXICON in names else None
+        self._asides = lexicon.asides if lexicon else Asides()
         self._asks = MODEL in names
         self._model, self._triage = model, triage
         self._described = Described()
         self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
-        self._digest = _digest(task, self._lexicon)
+        self._digest = _digest(task, self._lexicon, self._asides)
 
     def of(self, model: ModelServer) -> Readers:
         """The same readers with another model. What these have begun, they end."""
@@ -102,9 +105,7 @@ class Readers:
     def _grounded(self, values: tuple[RawValue, ...], note: NoteText) -> tuple[Fact, ...]:
         """The values as facts; what the note says aside is nobody's, whichever reader took it for said."""
         facts = ground(values, note, self._rules, self._cues)
-        if self._lexicon is None:
-            return facts
-        aside = Aside(note, self._lexicon.asides)
+        aside = Aside(note, self._asides)
         return tuple(aside.marked(fact) for fact in facts)
 
     async def _asked(self, note: NoteText, clock: Clock) -> tuple[Reading, Produced]:
@@ -126,8 +127,8 @@ async def _apart(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) ->
     return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(copy_context().run, work, *args, **kwargs))
 
 
-def _digest(task: Task, lexicon: Lexicon | None) -> str:
+def _digest(task: Task, lexicon: Lexicon | None, asides: Asides) -> str:
     """SHA-256 (hex) of all that a task's files say of reading."""
-    if lexicon is None:
+    if lexicon is None and asides == Asides():
         return task.digest
-    return hashlib.sha256(f"{task.digest} {lexicon.digest}".encode()).hexdigest()
+    return hashlib.sha256(f"{task.digest} {lexicon.digest if lexicon else asides!r}".encode()).hexdigest()

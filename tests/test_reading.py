@@ -13,7 +13,7 @@ from medie_fhir import reading
 from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.configuration import Configuration
 from medie_fhir.document import note_text
-from medie_fhir.model import DocumentInfo, ExtractionRecord, Outcome
+from medie_fhir.model import DocumentInfo, Experiencer, ExtractionRecord, Outcome
 from medie_fhir.settings import Settings
 from medie_fhir.telemetry import passing_on, trace_headers
 from medie_fhir.wiring import assemble_pipeline
@@ -98,6 +98,26 @@ async def test_the_loop_goes_on_while_a_note_is_looked_through(
     assert record.facts
     assert order == ["answered", "read"]
     assert heard == [trace], "the trace is the note's there too"
+
+
+@pytest.mark.parametrize("readers", [("lexicon",), ("model",), ("lexicon", "model")])
+@pytest.mark.parametrize(
+    "aside",
+    [
+        "Patient education: carboplatin may cause nausea.",
+        "Note to the coder: please add carboplatin.",
+        "[ ] carboplatin",
+        "This note was written in the wrong chart. Started carboplatin.",
+    ],
+)
+async def test_what_a_note_says_aside_is_nobodys_whoever_reads(
+    read: Read, model: Any, readers: tuple[str, ...], aside: str
+) -> None:
+    model.script = {"carboplatin": {"treatment": "carboplatin"}}
+    said = await read("Lung adenocarcinoma. Started carboplatin.", readers)
+    assert [f.experiencer for f in said.facts if f.field == "treatment"] == [Experiencer.PATIENT]
+    record = await read(f"Lung adenocarcinoma.\n{aside}", readers)
+    assert Experiencer.PATIENT not in [f.experiencer for f in record.facts if f.field == "treatment"]
 
 
 async def test_a_fault_of_the_reading_is_the_notes_own(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
