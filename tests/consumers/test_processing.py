@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -37,8 +38,10 @@ class Worker:
     def __init__(self, *errors: BaseException) -> None:
         self.errors = list(errors)
         self.times: list[float] = []
+        self.on_attempt: Callable[[], None] = lambda: None
 
     async def handle(self, message: Message) -> None:
+        self.on_attempt()
         self.times.append(asyncio.get_running_loop().time())
         if self.errors:
             raise self.errors.pop(0)
@@ -68,6 +71,14 @@ class Bench:
         self.probes += 1
         if self.away:
             raise FhirUnavailable("away")
+
+    def beside_others(self) -> None:
+        """Have the dependency do something for others at each attempt."""
+
+        def work() -> None:
+            self.worked += 1
+
+        self.worker.on_attempt = work
 
     async def outage(self) -> None:
         async with asyncio.timeout(10):
@@ -216,13 +227,7 @@ async def test_a_record_that_fails_while_its_dependency_answers_and_does_nothing
 
 async def test_a_record_that_fails_while_its_dependency_works_for_others_becomes_a_dead_letter():
     bench = Bench(*[FhirUnavailable("500")] * 100, max_attempts=5)
-    succeed = bench.worker.handle
-
-    async def beside_others(message: Message) -> None:
-        bench.worked += 1
-        await succeed(message)
-
-    bench.worker.handle = beside_others  # type: ignore[method-assign]
+    bench.beside_others()
     assert await bench.process() is State.DONE
     [letter] = bench.broker.records("dead")
     assert dict(letter.headers)["medie.error.class"] == b"FhirUnavailable"
@@ -232,13 +237,7 @@ async def test_a_record_that_fails_while_its_dependency_works_for_others_becomes
 
 async def test_what_is_throttled_is_never_at_fault():
     bench = Bench(*[FhirThrottled("429")] * 20, max_attempts=2)
-    succeed = bench.worker.handle
-
-    async def beside_others(message: Message) -> None:
-        bench.worked += 1
-        await succeed(message)
-
-    bench.worker.handle = beside_others  # type: ignore[method-assign]
+    bench.beside_others()
     assert await bench.process() is State.DONE
     assert not bench.broker.records("dead")
 
