@@ -13,7 +13,7 @@ from functools import lru_cache
 from pydantic import Field, field_validator
 
 from medie_fhir.grounding.fold import Folded, fold, gaps_agree
-from medie_fhir.grounding.fuzzy import fuzzy_spans
+from medie_fhir.grounding.fuzzy import fuzzy_spans, tells_a_result
 from medie_fhir.grounding.surroundings import surroundings
 from medie_fhir.model import Alignment, Assertion, Frozen, NoteText, Span
 
@@ -105,7 +105,27 @@ def align(value: str, note: NoteText, window: Span, rules: AlignRules) -> Aligne
         found = fuzzy_spans(value, note.text, _sentences(note, window), rules.droppable)
         if spans := _kept((span for span in found if _bounded(note.text, span, rules)), note, rules):
             return Aligned(Alignment.FUZZY, spans)
+    if _is_pointed_at(value, note, window) and (spans := _kept(iter((window,)), note, rules)):
+        return Aligned(Alignment.NORMALISED, spans)
     return Aligned(Alignment.NONE)
+
+
+def _is_pointed_at(value: str, note: NoteText, window: Span) -> bool:
+    """Whether a window is no more than the place where a reader saw the value, which is its two ends.
+
+    "PSA on 3/4/2010 was 5.6" says "PSA 5.6". A window is such a place where it is a part of one sentence.
+    """
+    if window.end - window.start > _LONGEST_PLACE or not any(
+        s.start <= window.start and window.end <= s.end and s != window for s in note.sentences
+    ):
+        return False
+    wanted, there = value.split(), note.text[slice(*window)].split()
+    return there == wanted or any(
+        there[:cut] == wanted[:cut]
+        and there[cut - len(wanted) :] == wanted[cut:]
+        and not any(tells_a_result(word.lower().strip(",:;()")) for word in there[cut : cut - len(wanted)])
+        for cut in range(1, len(wanted))
+    )
 
 
 def _sentences(note: NoteText, window: Span) -> list[Span]:
@@ -140,6 +160,7 @@ def _same_gaps(wanted: Folded, text: Folded, place: int) -> bool:
     return True
 
 
+_LONGEST_PLACE = 160  # characters
 _GLUED_AFTER = re.compile(r"[.,]\d|[-–](?:\d|[IVX]+\b)")
 _GLUED_BEFORE = re.compile(r"(?:\d[.,]|\d[-–])$")
 _NEGATED_WORD = re.compile(r"\bnon[-–\s]?$", re.IGNORECASE)

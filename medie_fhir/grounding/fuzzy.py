@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from medie_fhir.grounding.fold import Word, fold
 from medie_fhir.model import Span
 
-__all__ = ["critical", "fuzzy_spans", "same_word"]
+__all__ = ["critical", "fuzzy_spans", "same_word", "tells_a_result"]
 
 _FUNCTION = re.compile(
     "of|the|an?|in|with|and|or|to|for|at|on|by|from|is|was|were|are|has|had|been?|as|that|this|which|her|his|its|into"
@@ -78,6 +78,11 @@ _LOOKALIKE = frozenset(
     frozenset(pair)
     for pair in ("il", "lt", "ij", "ce", "eo", "oc", "nu", "un", "hb", "rn", "mn", "vy", "uv", "gq", "ft", "sz", "ae")
 )
+
+
+def tells_a_result(word: str) -> bool:
+    """Whether a word denies, or says a result of its own."""
+    return word in _POLE or bool(_NEGATION.fullmatch(word))
 
 
 def critical(word: Word) -> bool:

@@ -246,3 +246,26 @@ def test_a_fuzzy_mention_is_bounded_in_length(words: list[str], fillers: list[st
     text = " ".join(f"{filler} {word}" for filler, word in zip(fillers, reversed(words), strict=False))
     _, found = find(" ".join(words), text)
     assert all(len(mention.split()) <= 4 * len(words) for mention in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "is_found"),
+    [
+        ("PSA 5.6", "PSA on 3/4/2010 was 5.6", True),
+        ("HER2-", "HER2-", True),
+        ("PSA 5.6", "PSA on 3/4/2010 was 15.6", False),
+        ("ER negative", "ER positive, PR weakly negative", False),
+        ("PSA 5.6", "PSA on 3/4/2010 was not 5.6", False),
+        ("PSA 5.6", "PSA " + "and so on, it " * 12 + "was 5.6", False),
+    ],
+)
+def test_a_place_that_a_reader_points_at_is_its_values_two_ends(value: str, place: str, is_found: bool) -> None:
+    text = f"He says: {place} metastatic cancer."
+    note = NoteText(text, text, OffsetMap.identity(len(text)), "text/plain", "", None, segment(text).sentences)
+    pointed = Span(9, 9 + len(place))
+    assert align(value, note, pointed, DEFAULT).spans == ((pointed,) if is_found else ())
+
+
+def test_a_whole_sentence_is_not_pointed_at() -> None:
+    aligned, _ = find("ER negative", "ER positive, PR weakly negative")
+    assert aligned.spans == ()

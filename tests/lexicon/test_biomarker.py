@@ -33,6 +33,21 @@ SEEN = [
     ("Colon cancer with elevated CEA.", ["elevated CEA"]),
     ("Ovarian cancer, and her CA-125 normalized.", ["CA-125 normalized"]),
     ("Ovarian cancer, HRD-positive.", ["HRD-positive"]),
+    ("Lung adenocarcinoma. PD-L1 tumor proportion score 80%.", ["PD-L1 tumor proportion score 80%"]),
+    ("Gastric cancer; combined positive score (CPS): 15.", ["combined positive score (CPS) 15"]),
+    ("Prostate cancer; PSA on 3/4/2010 was 5.6.", ["PSA 5.6"]),
+    ("Prostate cancer. PSA 03/2021: 4.2 ng/mL.", ["PSA 4.2 ng/mL"]),
+    ("Prostate cancer. PSA rose from 2.1 to 8.4 ng/ml.", ["PSA 8.4 ng/ml"]),
+    ("Ovarian cancer; CA-125 on admission was 1,250 U/mL.", ["CA-125 1,250 U/mL"]),
+    ("Pancreatic cancer. Ca 19.9 was 340.", ["Ca 19.9 340"]),
+    ("HR+/HER2- metastatic breast cancer.", ["HR+", "HER2-"]),
+    ("HER2 low (IHC 1+) metastatic breast cancer.", ["HER2 low"]),
+    ("Breast carcinoma. HER-2: Negative (1+).", ["HER-2: Negative"]),
+    ("Endometrial cancer with MLH1 promoter hypermethylation.", ["MLH1 promoter hypermethylation"]),
+    ("Colon cancer with loss of PMS2.", ["loss of PMS2"]),
+    ("Colon cancer, loss of immunostaining for MSH6.", ["loss of MSH6"]),
+    ("Chronic myeloid leukaemia: BCR-ABL1 0.04% IS.", ["BCR-ABL1 0.04% IS"]),
+    ("Melanoma with a high tumor mutational burden (TMB-high).", ["high tumor mutational burden (TMB-high)"]),
 ]
 
 NOT_SEEN = [
@@ -46,6 +61,9 @@ NOT_SEEN = [
     "Prostate cancer, PSA in 2010.",
     "PSA 4.5.",
     "Lung cancer, PD-L1 testing was sent.",
+    "Breast cancer; HER2 low grade.",
+    "Prostate cancer; PSA was drawn on 3/4/2010.",
+    "Colon cancer; loss of appetite.",
 ]
 
 

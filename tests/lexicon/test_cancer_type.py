@@ -19,6 +19,11 @@ SEEN = [
     ("Glioblastoma of the right temporal lobe.", ["Glioblastoma"]),
     ("Adenocarcinoma of the pancreas with jaundice.", ["Adenocarcinoma of the pancreas"]),
     ("Multiple myeloma since 2020 and early prostate cancer.", ["Multiple myeloma", "prostate cancer"]),
+    ("Prostate ca, on treatment.", ["Prostate ca"]),
+    ("Ca breast with pain.", ["Ca breast"]),
+    ("CA of the prostate was confirmed.", ["CA of the prostate"]),
+    ("Squamous cell ca of the lung.", ["Squamous cell ca of the lung"]),
+    ("IDC of the left breast was found.", ["IDC of the left breast"]),
 ]
 
 NOT_SEEN = [
@@ -35,6 +40,8 @@ NOT_SEEN = [
     "Peritoneal carcinomatosis.",
     "The breast cancer risk was discussed.",
     "In patients with prostate cancer this drug is used.",
+    "Renal Ca 9.2, thyroid ca normal.",
+    "She fears breast cancer.",
 ]
 
 

@@ -31,6 +31,13 @@ SEEN = [
     ("A SETD2 mutation of the tumor.", ["SETD2 mutation"]),
     ("ALK-positive lung cancer.", ["ALK-positive"]),
     ("The tumor has EGFRvIII.", ["EGFRvIII"]),
+    ("The leukemia has NPM1 p.W288Cfs*12.", ["NPM1 p.W288Cfs*12"]),
+    ("BRCA2 p.Ser1982Argfs*22 of the tumor.", ["BRCA2 p.Ser1982Argfs*22"]),
+    ("EGFR ex19del lung cancer.", ["EGFR ex19del"]),
+    ("A MET ex14 skipping lung cancer.", ["MET ex14 skipping"]),
+    ("BRAF V600-mutant melanoma.", ["BRAF V600-mutant"]),
+    ("CLL with del(17p).", ["del(17p)"]),
+    ("Glioblastoma with EGFR amplification, IDH-wildtype glioblastoma.", ["EGFR amplification"]),
 ]
 
 NOT_SEEN = [
@@ -48,6 +55,8 @@ NOT_SEEN = [
     "HER2 amplification by FISH.",
     "Her MTHFR C677T mutation is known.",
     "No KIT or PDGFRA mutation.",
+    "BRAF V600 mutation testing is pending.",
+    "Philadelphia, del(ete) this.",
 ]
 
 

@@ -29,6 +29,10 @@ SEEN = [
     ("Metastatic melanoma with bilateral pulmonary nodules.", ["bilateral pulmonary"]),
     ("Stage IV colon cancer with lesions in the liver.", ["liver"]),
     ("The omentum was positive for metastatic carcinoma.", ["omentum"]),
+    ("Secondary malignant neoplasm of liver.", ["liver"]),
+    ("Secondary malignant neoplasm of bone and bone marrow.", ["bone", "bone marrow"]),
+    ("Metastatic breast cancer (bone, liver).", ["bone", "liver"]),
+    ("Metastases to liver, lungs and retroperitoneal lymph nodes.", ["liver", "lungs", "retroperitoneal lymph nodes"]),
 ]
 
 NOT_SEEN = [
@@ -50,6 +54,9 @@ NOT_SEEN = [
     "Metastatic colon cancer; liver cysts and benign liver lesions.",
     "Metastatic colon cancer with pelvic pain.",
     "A lung mass and no more was seen.",
+    "Liver secondaries are not seen; colon cancer.",
+    "Metastases on CT abdomen; colon cancer.",
+    "Stage IV lung adenocarcinoma with multiple pulmonary nodules.",
 ]
 
 

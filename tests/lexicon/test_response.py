@@ -25,6 +25,12 @@ SEEN = [
     ("Leukemia in CR after induction.", ["CR"]),
     ("Breast cancer with pathologic complete response.", ["pathologic complete response"]),
     ("Thyroid cancer with recurrent disease in the neck on imaging.", ["recurrent disease"]),
+    ("Colon cancer. CT: PD with new liver mets.", ["PD"]),
+    ("Hodgkin lymphoma; CR after 2 cycles of ABVD.", ["CR"]),
+    ("The lymphoma responded well to bendamustine.", ["responded well"]),
+    ("Restaging of the breast cancer: stable dz.", ["stable dz"]),
+    ("Partial remission (PR) of the follicular lymphoma.", ["Partial remission (PR)"]),
+    ("Breast cancer, pathologic complete response (no residual carcinoma).", ["pathologic complete response"]),
 ]
 
 NOT_SEEN = [
@@ -46,6 +52,8 @@ NOT_SEEN = [
     "Progression of her dementia; breast cancer.",
     "Diabetes in remission.",
     "Atrial fibrillation with recurrence on CT of a patient with cancer.",
+    "The pneumonia responded well to ceftriaxone. Lung cancer.",
+    "Pseudoprogression; glioblastoma.",
 ]
 
 

@@ -28,6 +28,11 @@ SEEN = [
     ("Lung adenocarcinoma. Primary tumor: pT2a. Regional lymph nodes: pN1.", ["pT2a", "pN1"]),
     ("Prostate cancer, clinical stage T1c.", ["T1c"]),
     ("Breast cancer, stage IIA (T1c N1 M0).", ["stage IIA (T1c N1 M0)"]),
+    ("Lung cancer; the clinical stage was documented as IIIA.", ["clinical stage IIIA"]),
+    ("Breast cancer, clinical stage reported as IIB (cT2N1).", ["clinical stage IIB", "cT2N1"]),
+    ("Prostate cancer cT1c (stage I).", ["cT1c (stage I)"]),
+    ("Stage IIIA (pT2 pN1) lung cancer.", ["Stage IIIA (pT2 pN1)"]),
+    ("Breast carcinoma pT1c, pN0 (0/3).", ["pT1c, pN0 (0/3)"]),
 ]
 
 NOT_SEEN = [
@@ -41,6 +46,10 @@ NOT_SEEN = [
     "Melanoma, Clark level IV, Breslow 1.2 mm.",
     "Stage II disease of the hip.",
     "Lung cancer; hypertension stage 2.",
+    "Colon cancer; stage B heart failure.",
+    "Breast carcinoma, grade 3.",
+    "Lung cancer; ST elevation, St III murmur.",
+    "Lung cancer; stage three periodontitis.",
 ]
 
 

@@ -39,6 +39,12 @@ SEEN = [
     ("Breast cancer on tamoxifen; dexamethasone for nausea.", ["tamoxifen"]),
     ("Sarcoma; wide local excision was done.", ["wide local excision"]),
     ("Colon cancer: she was given 5-fluoro-uracil.", ["5-fluoro-uracil"]),
+    ("Cervical cancer; she was irradiated.", ["irradiated"]),
+    ("The pelvis was radiated (45 Gy) for rectal cancer.", ["radiated"]),
+    ("Prostate cancer: RALP in 2019.", ["RALP"]),
+    ("Breast cancer, treated with a left MRM.", ["left MRM"]),
+    ("Ovarian cancer treated with carbo/taxol x6.", ["carbo", "taxol"]),
+    ("Multiple myeloma; autologous SCT.", ["autologous SCT"]),
 ]
 
 NOT_SEEN = [
@@ -60,6 +66,8 @@ NOT_SEEN = [
     "Lung cancer; wound VAC; PCI to the LAD; CRT device.",
     "She had a mastectomy.",
     "Lung cancer with radiation pneumonitis.",
+    "Lung cancer; the pain radiated to the left arm.",
+    "Leukemia; irradiated platelets were given.",
 ]
 
 
