@@ -16,13 +16,16 @@ __all__ = ["chunks"]
 
 _WHITE_SPACE = re.compile(r"\s+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_OVERLAP = 120  # characters: longer than what a note names in one go
+_OVERLAP_SHARE = 4  # and a quarter of a chunk at most
 
 
 def chunks(note: NoteText, limit: int, within: Span | None = None) -> tuple[Span, ...]:
-    """Stretches of at most ``limit`` characters that hold every non-blank character of the note once, in order.
+    """Stretches of at most ``limit`` characters that hold every non-blank character of the note, in order.
 
     Sentences stay whole, but for one that is longer than ``limit``: it is cut at white space, or where it has none,
-    at the limit. With ``within``, only that stretch of the note. Raises ValueError for a limit below 1.
+    at the limit. There alone two chunks overlap, by a few words, so that what is said across the cut is whole in one of
+    them. With ``within``, only that stretch of the note. Raises ValueError for a limit below 1.
     """
     if limit < 1:
         raise ValueError("a chunk holds at least one character")
@@ -60,11 +63,12 @@ def _pieces(note: NoteText, limit: int, within: Span) -> Iterator[Span]:
     for sentence in note.sentences:
         start, end = max(sentence.start, within.start), min(sentence.end, within.end)
         while (piece := _trimmed(note.text, start, end)) is not None:
-            start = piece.start
-            if piece.end - start > limit:
-                piece = Span(start, _cut(note.text, start, limit))
-            yield piece
-            start = piece.end
+            if piece.end - piece.start <= limit:
+                yield piece
+                break
+            cut = Span(piece.start, _cut(note.text, piece.start, limit))
+            yield cut
+            start = _again(note.text, cut, piece.end, limit)
 
 
 def _trimmed(text: str, start: int, end: int) -> Span | None:
@@ -80,3 +84,11 @@ def _cut(text: str, start: int, limit: int) -> int:
     """Where to cut a stretch that is too long: before its last white space within the limit, or at the limit."""
     blanks = [m.start() for m in _WHITE_SPACE.finditer(text, start, start + limit + 1)]
     return blanks[-1] if blanks else start + limit
+
+
+def _again(text: str, cut: Span, end: int, limit: int) -> int:
+    """Where to go on after what was cut off: with its last words; at its end, where those would leave no room."""
+    blank = _WHITE_SPACE.search(text, max(cut.start + 1, cut.end - min(_OVERLAP, limit // _OVERLAP_SHARE)), cut.end)
+    if blank is None or (end - blank.end() > limit and _cut(text, blank.end(), limit) <= cut.end):
+        return cut.end
+    return blank.end()

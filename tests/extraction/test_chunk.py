@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -19,10 +19,26 @@ LIMITS = st.integers(min_value=1, max_value=80)
 
 
 @given(NOTES, LIMITS)
-def test_every_character_that_is_not_blank_is_in_one_chunk_once(note_of: NoteOf, text: str, limit: int) -> None:
+def test_every_character_that_is_not_blank_is_in_a_chunk(note_of: NoteOf, text: str, limit: int) -> None:
     spans = chunks(note_of(text), limit)
-    assert "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
-    assert all(left.end <= right.start for left, right in pairwise(spans))
+    assert "".join(covered(text, spans).split()) == "".join(text.split())
+    assert all(left.start < right.start and left.end < right.end for left, right in pairwise(spans))
+
+
+@given(NOTES, LIMITS)
+def test_chunks_overlap_only_within_a_sentence_and_by_whole_words(note_of: NoteOf, text: str, limit: int) -> None:
+    note = note_of(text)
+    for left, right in pairwise(chunks(note, limit)):
+        if right.start < left.end:
+            assert any(s.start <= right.start and left.end < s.end for s in note.sentences)
+            assert left.end - right.start <= limit // 4
+            assert text[right.start - 1].isspace()
+
+
+def covered(text: str, spans: Sequence[Span]) -> str:
+    """What spans hold of a text, each character once."""
+    before = [0, *(span.end for span in spans)][: len(spans)]
+    return "".join(text[max(s.start, b) : s.end] for b, s in zip(before, spans, strict=True))
 
 
 @given(NOTES, LIMITS)
@@ -39,9 +55,7 @@ def test_a_chunk_cut_again_alone_covers_the_same_text(note_of: NoteOf, text: str
         parts = chunks(note, max(1, limit // 2), span)
         assert parts[0].start == span.start
         assert parts[-1].end == span.end
-        assert "".join("".join(text[p.start : p.end].split()) for p in parts) == "".join(
-            text[span.start : span.end].split()
-        )
+        assert "".join(covered(text, parts).split()) == "".join(text[span.start : span.end].split())
 
 
 @given(NOTES, LIMITS)
@@ -91,3 +105,16 @@ def test_a_note_of_blanks_has_no_chunks(note_of: NoteOf) -> None:
 def test_a_limit_of_nothing_is_refused(note_of: NoteOf) -> None:
     with pytest.raises(ValueError, match="at least one"):
         chunks(note_of("A."), 0)
+
+
+def test_what_is_said_across_the_cut_of_an_endless_sentence_is_whole_in_one_of_both(note_of: NoteOf) -> None:
+    text = "word " * 18 + "lung adenocarcinoma " + "word " * 18
+    spans = chunks(note_of(text), 100)
+    assert any("lung adenocarcinoma" in text[slice(*span)] for span in spans)
+    assert len(spans) == 3
+
+
+def test_a_word_of_more_than_a_chunk_after_a_cut_is_got_over(note_of: NoteOf) -> None:
+    text = "aa bb cc " + "x" * 50 + " dd ee"
+    spans = chunks(note_of(text), 12)
+    assert "".join(covered(text, spans).split()) == "".join(text.split())

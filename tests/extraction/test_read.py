@@ -89,9 +89,7 @@ async def test_a_piece_that_fails_is_read_again_in_halves_and_all_of_it_is_paid(
     model = memory_model(answers)
     reading = await read(note_of(ONCOLOGY), task, model)
     first, second = "Lung cancer, stage IV.", "Metastases in bone and"
-    assert model.asked[:2] == [ONCOLOGY, first]
-    assert model.asked[2].startswith(second)
-    assert "".join("".join(model.asked[1:]).split()) == "".join(ONCOLOGY.split())
+    assert model.asked == [ONCOLOGY, first, second, "and liver."]
     assert ("stage", "IV", Span(0, len(first))) in {(v.field, v.value, v.window) for v in reading.values}
     assert reading.usage.completion_tokens == 100 + 5 * (len(model.asked) - 1)
 
