@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,9 @@ from medie_fhir.wiring import assemble_pipeline
 hypothesis_settings.register_profile("home", deadline=None)
 hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "home")
+
+sys.path.append(str(Path(__file__).parent / "twins"))  # importlib's mode finds no neighbours
+VllmTwin = importlib.import_module("vllm_twin").VllmTwin
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 
@@ -266,78 +268,10 @@ def registry(tmp_path: Path) -> Registry:
     return load_registry(written(tmp_path / "adapters.yaml", **said))
 
 
-class Vllm(ThreadingHTTPServer):
-    """Answers as vLLM does where modules come and go. ``modules``: what is loaded; ``asked``: by which name, in order.
-
-    ``says``: what a module answers of a note. ``gate``: while it is set, answers wait.
-    """
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.modules: dict[str, str] = {}
-        self.loads: list[str] = []
-        self.asked: list[str] = []
-        self.says: dict[str, dict[str, str]] = {}
-        self.fields = FIELDS
-        self.refuses_loads = False
-        self.base = LORA_BASE
-        self.gates: dict[str, threading.Event] = {}
-        self.arrived = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-    def models(self) -> dict[str, Any]:
-        base = {"id": self.base, "root": self.base, "owned_by": "vllm", "parent": None}
-        return {"data": [base, *({"id": name, "root": at, "parent": self.base} for name, at in self.modules.items())]}
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Vllm
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        known = {"/v1/models": self.server.models(), "/version": {"version": "0.32.0"}}
-        self._answer(200 if self.path in known else 404, known.get(self.path, {}))
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server = self.server
-        if self.path == "/v1/load_lora_adapter" and not server.refuses_loads:
-            server.modules[body["lora_name"]] = body["lora_path"]
-            server.loads.append(body["lora_name"])
-            self._answer(200, {})
-        elif self.path == "/v1/unload_lora_adapter":
-            del server.modules[body["lora_name"]]
-            self._answer(200, {})
-        elif self.path == "/v1/chat/completions" and body["model"] in server.modules:
-            server.asked.append(body["model"])
-            server.arrived.set()
-            if gate := server.gates.get(body["model"]):
-                gate.wait(timeout=30)
-            said = server.says.get(body["model"], {})
-            text = json.dumps({name: said.get(name) for name in server.fields})
-            self._answer(200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
-        else:
-            self._answer(404, {"error": {"type": "NotFoundError"}})
-
-    def _answer(self, status: int, content: Any) -> None:
-        data = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
-def vllm() -> Iterator[Vllm]:
-    with Vllm() as running:
+def vllm() -> Iterator[Any]:
+    """What answers as vLLM does where modules come and go (``twins/vllm_twin.py``)."""
+    with VllmTwin(LORA_BASE, FIELDS) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running

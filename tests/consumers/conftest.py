@@ -98,23 +98,11 @@ def start_kafka_in() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def start_kafka(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Start a real broker for one test: ``start_kafka(extra={…}, format_args=[…])``, see LocalKafka."""
-    brokers: list[Any] = []
-
-    def start(**options: Any) -> Any:
-        brokers.append(_started("LocalKafka", tmp_path / f"kafka-{len(brokers)}", **options))
-        return brokers[-1]
-
-    yield start
-    for kafka in brokers:
-        kafka.wipe()
-
-
-@pytest.fixture
-def own_kafka(start_kafka: Callable[..., Any]) -> Any:
+def own_kafka(tmp_path: Path) -> Iterator[Any]:
     """A real broker for one test, to be killed and started again."""
-    return start_kafka()
+    kafka = _started("LocalKafka", tmp_path / "kafka")
+    yield kafka
+    kafka.wipe()
 
 
 @pytest.fixture
