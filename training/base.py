@@ -13,7 +13,7 @@ from medie_fhir.adapters.model_files import locate
 from medie_fhir.errors import DependencyMissing
 from training.recipe import Recipe
 
-__all__ = ["adapted", "base_folder", "device", "load_tokenizer", "needs"]
+__all__ = ["adapted", "base_folder", "base_name", "device", "load_tokenizer", "needs"]
 
 EMBEDDED = "embedded"
 _DEQUANTISE = Path(__file__).parents[1] / "deploy" / "local" / "vllm" / "dequantise.py"
@@ -52,6 +52,11 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def base_name(base: str) -> str:
+    """The name under which a recipe's base is known elsewhere."""
+    return "HuggingFaceTB/SmolLM2-135M-Instruct" if base == EMBEDDED else base
 
 
 def load_tokenizer(base: str) -> Any:

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from medie_fhir.errors import SettingsError
+from training.base import base_name
 from training.journal import Line, duration
 
 __all__ = ["card"]
@@ -35,7 +36,7 @@ def card(
             raise SettingsError(f"{name}: was measured with another adapter: none of these files has its SHA-256")
     return Template((Path(__file__).parent / "card.md").read_text(encoding="utf-8")).substitute(
         name=recipe["name"],
-        base=recipe["base"],
+        base=base_name(recipe["base"]),
         start=recipe["start"] or "a fresh adapter",
         task=run["task"],
         files="\n".join(f"| `{file}` | `{digest}` |" for file, digest in files.items()),
@@ -45,6 +46,7 @@ def card(
         plan=_listed(recipe["plan"]),
         dtype=recipe["dtype"] + (", base in 4 bits (NF4)" if recipe["quantise"] else ""),
         steps=run["outcome"]["step"],
+        seen=run["outcome"]["step"] * recipe["plan"]["batch"] * recipe["plan"]["accumulate"],
         best_step=run["outcome"]["best_step"],
         best_loss=f"{run['outcome']['best_loss']:.4f}",
         time=duration(run["outcome"]["seconds"]),
