@@ -14,7 +14,7 @@ from medie_fhir.lexicon.aside import Aside
 from medie_fhir.lexicon.file import Lexicon
 from medie_fhir.lexicon.place import Places
 from medie_fhir.lexicon.rule import Tests
-from medie_fhir.lexicon.vocabulary import Term, Vocabulary
+from medie_fhir.lexicon.vocabulary import Term, Tokens, Vocabulary
 from medie_fhir.model import NoteText, RawValue, Span
 
 __all__ = ["READER", "read_lexically"]
@@ -47,7 +47,8 @@ def read_lexically(note: NoteText, lexicon: Lexicon, vocabularies: Mapping[str, 
 
     Of mentions of one field that overlap, the longest counts. ``vocabularies``: those of ``lexicon.tables``, by name.
     """
-    terms = {name: tuple(vocabularies[name].find(note.text)) for name in sorted(lexicon.tables)}
+    tokens = Tokens(note.text)
+    terms = {name: tuple(vocabularies[name].find(tokens)) for name in sorted(lexicon.tables)}
     places, aside = Places(note), Aside(note, lexicon.asides)
     return tuple(
         RawValue(

@@ -10,10 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-__all__ = ["Term", "Vocabulary", "Wording"]
+__all__ = ["Term", "Tokens", "Vocabulary", "Wording"]
 
 _TOKEN = re.compile(r"[^\W_]+|\+")
 _GAP = re.compile(r"[\s/.'’‐-―-]{0,12}")
@@ -40,6 +40,21 @@ class Term(NamedTuple):
     end: int
     slug: str
     kind: str | None
+
+
+class Tokens:
+    """The words of one text: made once, for all vocabularies that are sought in it. Indexes are those of ``spans``."""
+
+    def __init__(self, text: str) -> None:
+        matches = list(_TOKEN.finditer(text))
+        self.text = text
+        self.spans = [match.span() for match in matches]
+        self.written = [match[0] for match in matches]
+
+    @cached_property
+    def folded(self) -> list[str]:
+        """Each word as vocabularies that don't look at its letters' case know it."""
+        return [_folded(word) for word in self.written]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +85,35 @@ class Vocabulary:
                 phrases.setdefault(joined, wording)
         return cls(phrases, frozenset(beginnings), exact, short)
 
-    def find(self, text: str) -> Iterator[Term]:
+    def find(self, text: str | Tokens) -> Iterator[Term]:
         """The entries that a text names, from left to right, the longest wording at each place, none within another."""
-        tokens = [match.span() for match in _TOKEN.finditer(text)]
-        at = 0
-        while at < len(tokens):
-            hit = self._at(text, tokens, at)
-            if hit is None:
-                at += 1
+        tokens = text if isinstance(text, Tokens) else Tokens(text)
+        words = tokens.written if self.exact else tokens.folded
+        after = 0
+        for at, word in enumerate(words):  # most words begin nothing
+            if word not in self.beginnings or at < after or (hit := self._at(tokens, words, at)) is None:
                 continue
             last, wording = hit
-            yield Term(tokens[at][0], tokens[last][1], wording.slug, wording.kind)
-            at = last + 1
+            yield Term(tokens.spans[at][0], tokens.spans[last][1], wording.slug, wording.kind)
+            after = last + 1
 
-    def _at(self, text: str, tokens: list[tuple[int, int]], first: int) -> tuple[int, Wording] | None:
+    def _at(self, tokens: Tokens, words: list[str], first: int) -> tuple[int, Wording] | None:
         """The longest wording that begins with a token, and its last token."""
+        text, spans = tokens.text, tokens.spans
         hit, joined, former = None, "", ""
-        for place in range(first, len(tokens)):
-            start, end = tokens[place]
+        for place in range(first, len(spans)):
+            start, end = spans[place]
             if place > first:
-                if self.exact or not _GAP.fullmatch(text, tokens[place - 1][1], start):
+                if self.exact or not _GAP.fullmatch(text, spans[place - 1][1], start):
                     break
-                if text[tokens[place - 1][1] : start] in ("'", "’") and text[start:end] == "s":  # "Hodgkin's"
+                if text[spans[place - 1][1] : start] in ("'", "’") and tokens.written[place] == "s":  # "Hodgkin's"
                     continue
-            word = text[start:end] if self.exact else _folded(text[start:end])
+            word = words[place]
             if former == "of" and word in _OF_A_PLACE:
                 continue
             joined, former = joined + word, word
             wording = self.phrases.get(joined)
-            if wording is not None and (self.exact or self._is_meant(text, tokens[first][0], end)):
+            if wording is not None and (self.exact or self._is_meant(text, spans[first][0], end)):
                 hit = place, wording
             if joined not in self.beginnings:
                 break

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medie_fhir.lexicon import Vocabulary
-from medie_fhir.lexicon.vocabulary import Wording
+from medie_fhir.lexicon.vocabulary import Tokens, Wording
 
 CANCERS = Vocabulary.of(
     [
@@ -74,3 +74,32 @@ def test_places_are_in_the_text_in_order_and_apart(one: str, other: str) -> None
 def test_what_stands_in_another_sentence_changes_nothing(one: str, other: str) -> None:
     alone = [(t.start, t.end, t.slug) for t in CANCERS.find(one + ".\n\n;\n")]
     assert [(t.start, t.end, t.slug) for t in CANCERS.find(f"{one}.\n\n;\n{other}")][: len(alone)] == alone
+
+
+WORDS = [
+    "Hodgkin",
+    "'s",
+    "lymphoma",
+    "non",
+    "-",
+    "small",
+    "cell",
+    "lung",
+    "cancer",
+    "of",
+    "the",
+    "ALL",
+    "set",
+    "SET",
+    "\n",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=25), st.sampled_from(["", " "]))
+def test_a_texts_words_serve_every_vocabulary(words: list[str], gap: str) -> None:
+    text = gap.join(words)
+    tokens = Tokens(text)
+    for vocabulary in (CANCERS, SYMBOLS, CANCERS):
+        found = list(vocabulary.find(tokens))
+        assert found == list(vocabulary.find(text))
+        assert all(left.end <= right.start for left, right in itertools.pairwise(found))
