@@ -79,7 +79,7 @@ class ExtractWorker:
             began = time.perf_counter()
             document = event.document if isinstance(event, NoteEvent) else None
             reference = document.reference if document else None
-            verdict, detail, seen = Verdict.REFUSED, None, None
+            verdict, detail, seen = Verdict.REFUSED, None, tuple[Seen, ...]()
             try:
                 verdict, detail, seen = await self._extract(event)
             except NoteSkipped as skipped:
@@ -122,7 +122,9 @@ class ExtractWorker:
         alone = events[0] if len(events) == 1 else None
         return (alone.document.reference, alone.document.key) if isinstance(alone, NoteEvent) else ()
 
-    async def _extract(self, event: NoteEvent | EventError | DocumentError) -> tuple[Verdict, str | None, Seen | None]:
+    async def _extract(
+        self, event: NoteEvent | EventError | DocumentError
+    ) -> tuple[Verdict, str | None, tuple[Seen, ...]]:
         if not isinstance(event, NoteEvent):
             raise event
         record = await self._pipeline.extract(event)
@@ -133,5 +135,6 @@ class ExtractWorker:
             headers=tuple((name, trace.encode()) for name, trace in trace_headers().items()),
         )
         if record.outcome is Outcome.RETRACTED:
-            return Verdict.RETRACTED, record.reason.value if record.reason else None, None
-        return Verdict.ACCEPTED, record.outcome.value, Seen.of(record, MODEL)
+            return Verdict.RETRACTED, record.reason.value if record.reason else None, ()
+        seen = (Seen.of(reading, MODEL) for reading in record.readings)
+        return Verdict.ACCEPTED, record.outcome.value, tuple(filter(None, seen))

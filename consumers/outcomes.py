@@ -34,7 +34,7 @@ class NoteOutcome:
 
     ``detail`` is the name of an error's class or one of a small fixed set of words, never an error's text.
     ``written``, ``retracted``, ``kept``: its resources that were written, taken back, left as someone else left them.
-    ``seen``: what its model saw, in numbers.
+    ``seen``: what its models saw, in numbers.
     """
 
     document: str | None
@@ -48,7 +48,7 @@ class NoteOutcome:
     written: int = 0
     retracted: int = 0
     kept: int = 0
-    seen: Seen | None = None
+    seen: tuple[Seen, ...] = ()
 
     @property
     def shown(self) -> str:

@@ -13,11 +13,11 @@ from medie_fhir.model import CodedFact, Concept, ExtractionRecord, Fact, Json, O
 from medie_fhir.transaction import (
     FACTS,
     Change,
+    Made,
     MadeBy,
     SourceDocuments,
     Standing,
     Work,
-    assemble,
     changes,
     changes_nothing,
     count_in_error,
@@ -25,7 +25,6 @@ from medie_fhir.transaction import (
     is_in_error,
     nothing_to_say,
     place,
-    strangers,
 )
 
 __all__ = ["Draft", "Drafting", "Published"]
@@ -82,12 +81,13 @@ class Draft:
 class Drafting:
     """One mapping with its tables, and how what is made refers to the note's document.
 
-    ``rendered`` and ``says`` raise RenderError.
+    ``whose``: the fields of which a fact's id names the task, and the task. ``made`` and ``says`` raise RenderError.
     """
 
     mapping: Mapping
     tables: Tables
     documents: SourceDocuments
+    whose: dict[str, str] = field(default_factory=dict)
 
     @property
     def _made_by(self) -> MadeBy:
@@ -102,7 +102,7 @@ class Drafting:
         known = [(f, self._concept(f)) for f in record.facts if f.field in policy]
         coded = [(f, with_answer(f.field, f.value, concept, answers)) for f, concept in known]
         judged = [(f, concept, judge(f, concept, policy[f.field])) for f, concept in coded]
-        return identify(record.document, self._each_once(judged))
+        return identify(record.document, self._each_once(judged), self.whose)
 
     def open_questions(self, facts: Sequence[CodedFact]) -> tuple[tuple[str, str], ...]:
         """The fields and values that no table knows, and that a code would let be written."""
@@ -111,7 +111,7 @@ class Drafting:
     def field_of(self, record: ExtractionRecord) -> dict[str, str]:
         """The field of each of the record's facts, by the id of its resources; of those that are not mapped, too."""
         coded = [(f, self._concept(f), "") for f in record.facts]
-        return {fact.id: fact.fact.field for fact in identify(record.document, coded)}
+        return {fact.id: fact.fact.field for fact in identify(record.document, coded, self.whose)}
 
     def _concept(self, fact: Fact) -> Concept:
         evidence = "; ".join(evidence.text for evidence in fact.evidence)
@@ -142,10 +142,6 @@ class Drafting:
             record, facts, self.mapping.file, source=source, recorded=recorded
         )
 
-    def recorded(self, record: ExtractionRecord, standing: Standing) -> str:
-        """When this work on the record was first done."""
-        return Work.of(record, self._made_by, standing).recorded
-
     def _each_once(self, judged: list[_Judged]) -> list[_Judged]:
         """A diagnosis, or a gene's change, that another written value says more precisely is not written beside it."""
         told: set[int] = set()
@@ -166,20 +162,9 @@ class Drafting:
         source, file = self.documents.reference(record.document), self.mapping.file
         return render(record, facts, file, source=source, recorded=recorded, system=FACTS, apart=apart)
 
-    def apart(self, record: ExtractionRecord, resources: Sequence[Json], standing: Standing) -> frozenset[str]:
-        """The references of what stays another patient's; nothing does where edits are written over."""
-        if self.mapping.file.reviewed == "overwrite":
-            return frozenset()
-        return strangers(standing, record.document, resources)
-
-    def bundle(self, record: ExtractionRecord, resources: Sequence[Json], standing: Standing) -> Json | None:
-        """The transaction; None where there is nothing to say."""
-        return assemble(
-            record,
-            resources,
-            standing,
-            Work.of(record, self._made_by, standing),
-            by=self._made_by,
-            documents=self.documents,
-            reviewed=self.mapping.file.reviewed,
-        )
+    def made(
+        self, record: ExtractionRecord, facts: Sequence[CodedFact], standing: Standing, apart: Collection[str] = ()
+    ) -> Made:
+        """What the facts become, at the time when this work on the record was first done."""
+        work = Work.of(record, self._made_by, standing)
+        return Made(record, self.rendered(record, facts, work.recorded, apart), work, self._made_by)

@@ -55,7 +55,7 @@ class Seen:
         facts = [fact for fact in record.facts if reader in fact.readers]
         return cls(
             label,
-            record.produced.task.partition("@")[0],
+            record.produced.task_name,
             Counter((fact.field, fact.alignment is not Alignment.NONE) for fact in facts),
             tuple(fact.confidence for fact in facts if fact.confidence is not None),
         )

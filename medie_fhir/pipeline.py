@@ -6,7 +6,7 @@ the model. Nothing here knows of Kafka, HTTP or the clock: the world comes in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from medie_fhir.asking import ask
@@ -48,20 +48,23 @@ from medie_fhir.transaction import (
     SourceDocuments,
     Standing,
     Unmarked,
-    device,
     guarded,
     keyless,
     mappings_of,
     transaction,
     without,
 )
+from medie_fhir.writing import Part, Writing, resources_of
 
 __all__ = ["Options", "Pipeline", "Published"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the settings say of the stations."""
+    """What the settings say of the stations.
+
+    ``shared_fields``: those of the task that another task, which may read the same note, has by the same name.
+    """
 
     events: EventOptions = field(default_factory=EventOptions)
     limits: TextLimits = field(default_factory=TextLimits)
@@ -71,6 +74,7 @@ class Options:
     subjects: SubjectOptions = field(default_factory=SubjectOptions)
     guarded: bool = True
     source: str | None = None
+    shared_fields: frozenset[str] = frozenset()
 
 
 class Pipeline:
@@ -133,7 +137,25 @@ class Pipeline:
     @property
     def _drafting(self) -> Drafting:
         """By the mapping and tables of this moment: taken once for a record, so that all of it is of one piece."""
-        return Drafting(self.mapping, self.tables, self.options.documents)
+        whose = dict.fromkeys(self.options.shared_fields, self.task.name)
+        return Drafting(self.mapping, self.tables, self.options.documents, whose)
+
+    def part(self, record: ExtractionRecord) -> Part:
+        """What this task read, to be written by the mapping and tables of this moment."""
+        return Part(record, self._drafting, self.terminology)
+
+    def writing(self, record: ExtractionRecord) -> Writing:
+        """The record with what writes it.
+
+        What a task read that has no mapping here is not written, and where none has, the first is as by ours: what
+        stands of it no longer holds then.
+        """
+        known = [by.part(reading) for reading in record.readings if (by := self.of_task(reading))]
+        return Writing(tuple(known) or (self.part(record.readings[0]),))
+
+    def of_task(self, record: ExtractionRecord) -> Pipeline | None:
+        """Whose task read the record."""
+        return self if record.produced.task_name == self.task.name else None
 
     # --- bytes → extraction record ----------------------------------------------------------------------------------
 
@@ -213,19 +235,23 @@ class Pipeline:
 
     def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
         """The record's facts with the codes of the tables, their ids, and whether the policy lets each be written."""
-        return self._drafting.coded(record)
+        return self._coded(self.writing(record)).facts
 
     def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
         """The FHIR resources that the record's facts become, complete with their ids. Raises RenderError."""
-        return self._resources(record, recorded, self._drafting)
+        parts = self._coded(self.writing(record)).parts
+        with self.telemetry.station("mapping"):
+            return [made for p in parts for made in p.drafting.rendered(p.record, p.facts, recorded)]
 
     def bundle(self, record: ExtractionRecord) -> Json | None:
         """What a first publishing of the record would post, with the Device; or None where the record says nothing."""
-        drafting = self._drafting
-        bundle = drafting.bundle(record, self._resources(record, record.produced.at, drafting), Standing())
+        writing = self._coded(self.writing(record))
+        with self.telemetry.station("mapping"):
+            made = writing.made(Standing())
+        bundle = writing.bundle(made, Standing())
         if bundle is None:
             return None
-        return bundle | {"entry": transaction([device(record.produced)])["entry"] + bundle["entry"]}
+        return bundle | {"entry": transaction(writing.devices)["entry"] + bundle["entry"]}
 
     async def publish(self, record: ExtractionRecord, *, only_changes: bool = False) -> Published:
         """Write a record's resources and take back what no longer holds, in one transaction.
@@ -234,58 +260,52 @@ class Pipeline:
         Raises TerminologyError, RenderError, FhirError; FhirConflict where another has written the document since its
         standing was read.
         """
-        drafting = self._drafting
-        earlier = EarlierWork(self.target, self.options.documents, drafting.mapping.file.reviewed)
+        writing = self.writing(record)
+        earlier = EarlierWork(self.target, self.options.documents, writing.reviewed)
         with self.telemetry.station("fhir"):
-            record = await earlier.by_id(record)
-            standing = await earlier.standing(record.document)
+            document = (await earlier.by_id(record)).document
+            standing = await earlier.standing(document)
+        writing = writing.of(document)
         try:
-            return await self._publish(record, standing, earlier, drafting, only_changes=only_changes)
+            return await self._publish(writing, standing, earlier, only_changes=only_changes)
         except FhirConflict:
             with self.telemetry.station("fhir"):
-                without_copy = await earlier.after_conflict(record.document, standing)
+                without_copy = await earlier.after_conflict(document, standing)
             if without_copy is None:
                 raise
-        return await self._publish(record, without_copy, earlier, drafting, only_changes=only_changes)
+        return await self._publish(writing, without_copy, earlier, only_changes=only_changes)
 
     def fields_of(self, record: ExtractionRecord) -> dict[str, str]:
         """The field of each of the record's facts, by the id that its resources have, or begin with."""
-        return self._drafting.field_of(record)
+        parts = self.writing(record).parts
+        return {id_: name for part in parts for id_, name in part.drafting.field_of(part.record).items()}
 
     async def made_by(self, document: DocumentInfo) -> frozenset[str]:
         """The labels of the mappings that the server's Provenances of a document name. Raises FhirError."""
         return mappings_of(await self.target.search("Provenance", self.options.documents.work(document)))
 
-    def _resources(self, record: ExtractionRecord, recorded: str, drafting: Drafting) -> list[Json]:
+    def _coded(self, writing: Writing) -> Writing:
+        """With the facts, coded by the tables."""
         with self.telemetry.station("coding"):
-            facts = drafting.coded(record)
-        with self.telemetry.station("mapping"):
-            return drafting.rendered(record, facts, recorded)
+            return Writing(tuple(replace(part, facts=part.drafting.coded(part.record)) for part in writing.parts))
 
-    async def _coded(self, record: ExtractionRecord, drafting: Drafting) -> tuple[CodedFact, ...]:
-        """The record's facts, coded by the tables; what these don't know, by the terminology server, where one is."""
-        with self.telemetry.station("coding"):
-            facts = drafting.coded(record)
-        if self.terminology is None or not (questions := drafting.open_questions(facts)):
-            return facts
+    async def _answered(self, part: Part) -> Part:
+        """With what the tables don't know coded by the terminology server, where one is."""
+        if part.terminology is None or not (questions := part.drafting.open_questions(part.facts)):
+            return part
         with self.telemetry.station("terminology"):
-            answers = await ask(self.terminology, questions)
+            answers = await ask(part.terminology, questions)
         with self.telemetry.station("coding"):
-            return drafting.coded(record, answers) if answers else facts
+            return replace(part, facts=part.drafting.coded(part.record, answers)) if answers else part
 
     async def _publish(
-        self,
-        record: ExtractionRecord,
-        standing: Standing,
-        earlier: EarlierWork,
-        drafting: Drafting,
-        *,
-        only_changes: bool,
+        self, writing: Writing, standing: Standing, earlier: EarlierWork, *, only_changes: bool
     ) -> Published:
+        record = writing.record
         if standing.outdates(record) or self._unmarked.outdates(record, standing):
             return Published("stale")
-        facts = await self._coded(record, drafting)
-        if (draft := await self._draft(record, facts, standing, earlier, drafting)) is None:
+        writing = Writing(tuple([await self._answered(part) for part in self._coded(writing).parts]))
+        if (draft := await self._draft(writing, standing, earlier)) is None:
             self._unmarked.remember(record)
             return Published("empty")
         with self.telemetry.station("fhir"):
@@ -293,35 +313,28 @@ class Pipeline:
             if only_changes and draft.changes_nothing:
                 return Published("unchanged", changes=draft.changes)
             bundle = guarded(draft.bundle, draft.standing) if self.options.guarded else draft.bundle
-            await self._writer.write(bundle, record, self.target)
+            await self._writer.write(bundle, writing.devices, self.target)
         return draft.published(record)
 
-    async def _draft(
-        self,
-        record: ExtractionRecord,
-        facts: Sequence[CodedFact],
-        standing: Standing,
-        earlier: EarlierWork,
-        drafting: Drafting,
-    ) -> Draft | None:
+    async def _draft(self, writing: Writing, standing: Standing, earlier: EarlierWork) -> Draft | None:
         """What is to be written; None where the record says nothing, and then nobody is asked for the patient."""
-        if not drafting.says(record, facts, standing):
+        if not writing.says(standing):
             return None
         with self.telemetry.station("fhir"):
-            record = await self._subjects.placed(record)
-        recorded = drafting.recorded(record, standing)
+            writing = writing.of((await self._subjects.placed(writing.record)).document)
         with self.telemetry.station("mapping"):
-            resources = drafting.rendered(record, facts, recorded)
+            made = writing.made(standing)
         if standing.is_known:
             with self.telemetry.station("fhir"):
-                standing = await earlier.with_resources(standing, resources)
-            if apart := drafting.apart(record, resources, standing):
-                resources = drafting.rendered(record, facts, recorded, apart)
+                standing = await earlier.with_resources(standing, resources_of(made))
+            if apart := writing.apart(made, standing):
+                with self.telemetry.station("mapping"):
+                    made = writing.made(standing, apart)
                 with self.telemetry.station("fhir"):
-                    standing = await earlier.with_resources(standing, resources)
+                    standing = await earlier.with_resources(standing, resources_of(made))
         with self.telemetry.station("transaction"):
-            bundle = drafting.bundle(record, resources, standing)
-        return Draft(resources, standing, bundle) if bundle is not None else None
+            bundle = writing.bundle(made, standing)
+        return Draft(resources_of(made), standing, bundle) if bundle is not None else None
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from medie_fhir.adapters.watched import WatchedModel
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import SettingsError
+from medie_fhir.extraction import Task
 from medie_fhir.model_servers import open_served
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.routing import Fit
@@ -43,12 +46,15 @@ async def open_routes(
 ) -> None:
     """Open what the routes need, until ``stack`` is closed, and give the pipeline its routes."""
     fits, others = list[Fit](), dict[str, Pipeline]()
-    for route, configuration in zip(settings.routes, route_configurations(settings), strict=True):
+    configurations = route_configurations(settings)
+    tasks = [pipeline.task, *(configuration.task for configuration in configurations)]
+    for route, configuration in zip(settings.routes, configurations, strict=True):
         model = pipeline.model
         if route.model is not None and with_model:
             asked = settings.model.model_copy(update={"name": route.model, "adapters": None})
             served = await stack.enter_async_context(open_served(settings.model_copy(update={"model": asked}), None))
             model = WatchedModel(served, counted_by=pipeline.model)
+        shared = _shared(configuration.task, tasks) if route.also else frozenset[str]()
         others[configuration.task.name] = other = Pipeline(
             task=configuration.task,
             rules=configuration.rules,
@@ -59,7 +65,7 @@ async def open_routes(
             source=pipeline.source,
             target=pipeline.target,
             clock=pipeline.clock,
-            options=pipeline.options,
+            options=replace(pipeline.options, shared_fields=shared),
             telemetry=pipeline.telemetry,
             lexicon=configuration.lexicon,
         )
@@ -73,10 +79,15 @@ def _of(settings: Settings, route: Route) -> Settings:
     return settings.model_copy(update={**own, "routes": ()})
 
 
+def _shared(task: Task, tasks: Iterable[Task]) -> frozenset[str]:
+    """The task's fields that another task has by the same name, and may mean by it what it likes."""
+    return frozenset(name for other in tasks if other.name != task.name for name in task.fields if name in other.fields)
+
+
 def _fit(route: Route, task: str) -> Fit:
     patients = _patients(route.patients) if route.patients else frozenset()
     kinds = {name: frozenset(getattr(route, name)) for name in ("types", "categories", "practice_settings", "authors")}
-    return Fit(task=task, patients=patients, **kinds)
+    return Fit(task=task, also=route.also, patients=patients, **kinds)
 
 
 def _patients(path: Path) -> frozenset[str]:

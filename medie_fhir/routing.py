@@ -1,4 +1,4 @@
-"""Which task reads a note: the first route that fits it. Pure."""
+"""Which tasks read a note: the first route that fits it, and before it those that read it as well. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from medie_fhir.model import Json, NoteEvent
 
-__all__ = ["Fit", "chosen"]
+__all__ = ["Fit", "readers"]
 
 _ALL: frozenset[str] = frozenset()
 
@@ -16,10 +16,12 @@ _ALL: frozenset[str] = frozenset()
 class Fit:
     """What a route asks of a note: of each kind that is not empty, one of these. ``task``: the task's name.
 
+    ``also``: its task reads the note besides, and what follows may take it too.
     Codes are ``system|code`` or a code alone; people and organizations are references or ``system|value``.
     """
 
     task: str
+    also: bool = False
     types: Collection[str] = _ALL
     categories: Collection[str] = _ALL
     practice_settings: Collection[str] = _ALL
@@ -39,9 +41,15 @@ class Fit:
         return all(not wanted or any(name in wanted for name in names) for wanted, names in asked)
 
 
-def chosen(fits: Sequence[Fit], event: NoteEvent) -> str | None:
-    """The task of the first route that takes the note; None where none does."""
-    return next((fit.task for fit in fits if fit.takes(event)), None)
+def readers(fits: Sequence[Fit], event: NoteEvent) -> tuple[str | None, ...]:
+    """The tasks that read a note: the one that takes it (None where no route does), then those that read it as well."""
+    also: list[str] = []
+    for fit in fits:
+        if fit.takes(event):
+            if not fit.also:
+                return (fit.task, *also)
+            also.append(fit.task)
+    return (None, *also)
 
 
 def _codes(concepts: Iterable[Json | None]) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 from medie_fhir.adapters.fhir_pace import PacedFhir
 from medie_fhir.adapters.lora import Adapter
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
-from medie_fhir.model import CodedFact, EventKind, ExtractionRecord, Json, NoteEvent
-from medie_fhir.pipeline import Pipeline, Published
+from medie_fhir.blame import in_task
+from medie_fhir.model import EventKind, ExtractionRecord, NoteEvent
+from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelServer
-from medie_fhir.routing import Fit, chosen
+from medie_fhir.routing import Fit, readers
 from medie_fhir.terminology_server import AskedTerminology
 
 __all__ = ["WatchedPipeline"]
@@ -21,8 +23,8 @@ class WatchedPipeline(Pipeline):
 
     ``written`` is what counts for the target, ``pace`` what its transactions wait for; none for files and a topic.
     ``adapter``: the registry's that is asked; None where the settings name it by themselves. A note that one of
-    ``fits`` takes is read by another pipeline, by its task's name in ``others``, and its record is published by the
-    same; all others, and retractions, which take back whatever task wrote it, are this one's.
+    ``fits`` takes is read by another pipeline, by its task's name in ``others``, and what that read is written by its
+    mapping; all other notes, and retractions, which take back whatever tasks wrote, are this one's.
     """
 
     model: WatchedModel
@@ -52,39 +54,19 @@ class WatchedPipeline(Pipeline):
     def route(self, fits: Sequence[Fit], others: Mapping[str, Pipeline]) -> None:
         """Have other pipelines read the notes that fit."""
         self.fits, self.others = fits, others
-        for other in others.values():
-            other._unmarked, other._writer = self._unmarked, self._writer  # noqa: SLF001 - one memory of what was written
 
     async def extract(self, event: NoteEvent) -> ExtractionRecord:
-        """See :class:`Pipeline`."""
-        task = chosen(self.fits, event) if event.kind is not EventKind.RETRACTION else None
-        return await (super().extract(event) if task is None else self.others[task].extract(event))
+        """See :class:`Pipeline`; of a note that several tasks read, one record. Raises what any of them does."""
+        if event.kind is EventKind.RETRACTION:
+            return await super().extract(event)
+        note, url = await self.note(event), self._told(event)
+        by = [self.others[task] if task else self for task in readers(self.fits, event)]
+        read: list[ExtractionRecord] = []
+        for pipeline in by:
+            with in_task(pipeline.task.name) if len(by) > 1 else nullcontext():
+                read.append(await pipeline.extract_text(event.document, note, url=url))
+        return read[0].read_also(read[1:])
 
-    async def publish(self, record: ExtractionRecord, *, only_changes: bool = False) -> Published:
+    def of_task(self, record: ExtractionRecord) -> Pipeline | None:
         """See :class:`Pipeline`."""
-        if other := self._other(record):
-            return await other.publish(record, only_changes=only_changes)
-        return await super().publish(record, only_changes=only_changes)
-
-    def coded(self, record: ExtractionRecord) -> tuple[CodedFact, ...]:
-        """See :class:`Pipeline`."""
-        other = self._other(record)
-        return other.coded(record) if other else super().coded(record)
-
-    def resources(self, record: ExtractionRecord, recorded: str) -> list[Json]:
-        """See :class:`Pipeline`."""
-        other = self._other(record)
-        return other.resources(record, recorded) if other else super().resources(record, recorded)
-
-    def bundle(self, record: ExtractionRecord) -> Json | None:
-        """See :class:`Pipeline`."""
-        other = self._other(record)
-        return other.bundle(record) if other else super().bundle(record)
-
-    def fields_of(self, record: ExtractionRecord) -> dict[str, str]:
-        """See :class:`Pipeline`."""
-        other = self._other(record)
-        return other.fields_of(record) if other else super().fields_of(record)
-
-    def _other(self, record: ExtractionRecord) -> Pipeline | None:
-        return self.others.get(record.produced.task.partition("@")[0])
+        return super().of_task(record) or self.others.get(record.produced.task_name)

@@ -125,6 +125,10 @@ def test_a_route_must_choose() -> None:
         Route(task="cardiology", mapping="cardiology")
 
 
+def test_a_route_that_reads_besides_need_not_choose() -> None:
+    assert Route(task="cardiology", mapping="cardiology", also=True).also
+
+
 async def test_patients_stand_in_a_file_a_line_each(
     vllm: Any, configuration: Configuration, model: Any, twin: FhirTwin, tmp_path: Path
 ) -> None:

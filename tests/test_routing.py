@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.model import DocumentInfo, EventKind, Json, NoteEvent
-from medie_fhir.routing import Fit, chosen
+from medie_fhir.routing import Fit, readers
 
 LOINC = "http://loinc.org"
 
@@ -61,9 +61,17 @@ def test_a_note_of_which_nothing_is_known_fits_no_criterion() -> None:
 
 def test_the_first_that_fits_is_chosen() -> None:
     one, other, none = (Fit(name, types={code}) for name, code in (("one", "34117-2"), ("other", "x"), ("none", "y")))
-    assert chosen((none, one, other), EVENT) == "one"
-    assert chosen((other, one), EVENT) == "other"
-    assert chosen((none,), EVENT) is None
+    assert readers((none, one, other), EVENT) == ("one",)
+    assert readers((other, one), EVENT) == ("other",)
+    assert readers((none,), EVENT) == (None,)
+
+
+def test_who_reads_it_besides_leaves_it_to_the_next() -> None:
+    one, two = (Fit(name, also=True, types={"34117-2"}) for name in ("one", "two"))
+    third, none = Fit("third", types={"x"}), Fit("none", also=True, types={"y"})
+    assert readers((one, none, two), EVENT) == (None, "one", "two")
+    assert readers((one, third, two), EVENT) == ("third", "one"), "what comes after it is not asked"
+    assert readers((Fit("all", also=True),), EVENT) == (None, "all")
 
 
 def test_patients_are_not_shown() -> None:

@@ -42,6 +42,7 @@ from consumers.remap import Outlasted, Progress, Remap, RemapOptions, StateFile,
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import SettingsError
 from medie_fhir.fhir_servers import is_asked
+from medie_fhir.routes import route_configurations
 from medie_fhir.settings import Settings
 from medie_fhir.wiring import open_pipeline
 
@@ -108,11 +109,12 @@ async def _remapped(settings: Settings, on: str, options: RemapOptions, how: _Ho
     _can_tell(settings)
     configuration = await asyncio.to_thread(Configuration, settings)
     label, reviewed = configuration.mapping.label, configuration.mapping.file.reviewed
-    if unknown := options.selection.fields - set(configuration.task.fields):
-        raise SettingsError(
-            f"--field {', '.join(sorted(unknown))}: the task has {', '.join(configuration.task.fields)}"
-        )
-    what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, how.write)
+    routes = await asyncio.to_thread(route_configurations, settings)
+    fields = [*configuration.task.fields, *(name for route in routes for name in route.task.fields)]
+    if unknown := options.selection.fields - set(fields):
+        raise SettingsError(f"--field {', '.join(sorted(unknown))}: the task has {', '.join(fields)}")
+    theirs = [(route.mapping.label, route.tables.digest) for route in routes]
+    what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, how.write, *theirs)
     file = StateFile(how.state, what) if how.state else None
     if file and how.restart:
         file.remove()

@@ -130,8 +130,8 @@ def _report(metrics: Metrics, drift: Drift) -> Report:
             metrics.dead_letter(outcome.stage, outcome.detail or "")
         if outcome.stage == "publish":
             metrics.resources(written=outcome.written, retracted=outcome.retracted, kept=outcome.kept)
-        if outcome.seen is not None:
-            drift.read(outcome.seen)
+        for seen in outcome.seen:
+            drift.read(seen)
         _log_outcome(outcome)
 
     def on_error(stage: str, error: BaseException) -> None:

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from consumers.broker import Headers, Message
+from medie_fhir.blame import task_of
 from medie_fhir.telemetry import TRACE_HEADERS, trace_headers
 
 __all__ = [
@@ -34,13 +35,15 @@ ERROR: Final = f"{OURS}error.class"
 ATTEMPTS: Final = f"{OURS}attempts"
 TIMESTAMP: Final = f"{OURS}timestamp"
 DOCUMENT: Final = f"{OURS}document"
+TASK: Final = f"{OURS}task"
 VALUE: Final = f"{OURS}value"
 REDRIVES: Final = f"{OURS}redrives"
 REDRIVE_OF: Final = f"{OURS}redrive.of"
 SETTLES: Final = f"{OURS}settles"
 SETTLED: Final = f"{OURS}settled"
 NAMES: Final = frozenset(
-    {TOPIC, PARTITION, OFFSET, STAGE, EXCEPTION, ERROR, ATTEMPTS, TIMESTAMP, DOCUMENT, VALUE, REDRIVES, REDRIVE_OF}
+    {TOPIC, PARTITION, OFFSET, STAGE, EXCEPTION, ERROR, ATTEMPTS, TIMESTAMP, DOCUMENT, TASK}
+    | {VALUE, REDRIVES, REDRIVE_OF}
 )
 """What a letter can have; a marker has the other two."""
 
@@ -89,6 +92,8 @@ def dead_letter_headers(
     }
     if key is not None:
         ours[DOCUMENT] = document_hash(key)
+    if task := task_of(error):
+        ours[TASK] = task
     if redrives := number(before.get(REDRIVES)):
         ours[REDRIVES] = str(redrives)
     kept = original_headers(message.headers)

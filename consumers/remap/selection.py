@@ -40,7 +40,7 @@ class Selection:
         return (
             (not self.patients or not self.patients.isdisjoint(_names(document.subject)))
             and (not self.documents or not self.documents.isdisjoint({document.reference, document.key}))
-            and (not self.fields or any(fact.field in self.fields for fact in record.facts))
+            and (not self.fields or any(f.field in self.fields for r in record.readings for f in r.facts))
             and (self.since is None or _day(record) >= self.since.isoformat())
             and (self.until is None or _day(record) <= self.until.isoformat())
         )

@@ -12,7 +12,7 @@ from medie_fhir.model.document import Attachment, DocumentInfo
 from medie_fhir.model.event import EventKind, NoteEvent, RetractionReason
 from medie_fhir.model.facts import Alignment, Assertion, Evidence, Experiencer, Fact, RawValue
 from medie_fhir.model.json_object import Frozen, Json
-from medie_fhir.model.record import ExtractionRecord, Outcome, Produced, TextInfo, Usage
+from medie_fhir.model.record import ExtractionRecord, Outcome, Produced, Reading, TextInfo, Usage
 from medie_fhir.model.text import NoteText, OffsetMap, Run, Section, Span
 from medie_fhir.model.version import DocumentVersion
 
@@ -39,6 +39,7 @@ __all__ = [
     "Outcome",
     "Produced",
     "RawValue",
+    "Reading",
     "RetractionReason",
     "Run",
     "Section",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -13,7 +14,7 @@ from medie_fhir.model.event import RetractionReason
 from medie_fhir.model.facts import Fact
 from medie_fhir.model.json_object import Frozen
 
-__all__ = ["ExtractionRecord", "Outcome", "Produced", "TextInfo", "Usage"]
+__all__ = ["ExtractionRecord", "Outcome", "Produced", "Reading", "TextInfo", "Usage"]
 
 RECORD_SCHEMA: Literal["medie.extraction/1"] = "medie.extraction/1"
 
@@ -52,6 +53,11 @@ class Produced(Frozen):
     adapter_digest: str | None = None
     server: str | None = None
 
+    @property
+    def task_name(self) -> str:
+        """The task's name, without its version."""
+        return self.task.partition("@")[0]
+
 
 class Usage(Frozen):
     """What the record cost at the model server, in tokens. ``cached``: some answers were kept ones, and cost none."""
@@ -61,11 +67,21 @@ class Usage(Frozen):
     cached: bool = False
 
 
+class Reading(Frozen):
+    """What one task read in a note that several tasks read."""
+
+    produced: Produced
+    outcome: Outcome
+    facts: tuple[Fact, ...] = ()
+    usage: Usage = Usage()
+
+
 class ExtractionRecord(Frozen):
     """All that was read in one version of one document: the one format that outlives a release.
 
     Negated, planned and ungrounded values are in ``facts`` too: what policy or terminology may change is decided at
     publishing. Key of its Kafka record: :attr:`DocumentInfo.key`; the latest record of a document replaces the former.
+    ``also`` is what other tasks read in the same version, where the routes have several read it (docs/adr/0017).
     """
 
     schema_: Literal["medie.extraction/1"] = Field(default=RECORD_SCHEMA, alias="schema")
@@ -76,6 +92,7 @@ class ExtractionRecord(Frozen):
     reason: RetractionReason | None = None
     facts: tuple[Fact, ...] = ()
     usage: Usage = Usage()
+    also: tuple[Reading, ...] | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -87,9 +104,25 @@ class ExtractionRecord(Frozen):
         except ValidationError as error:
             raise RecordError(f"not an extraction record of a known schema: {_faults(error)}") from None
 
+    @property
+    def readings(self) -> tuple[ExtractionRecord, ...]:
+        """What each task read, as a record of its own; the first is of the task that would have read the note alone."""
+        if not self.also:
+            return (self,)
+        alone = self.model_copy(update={"also": None})
+        return (alone, *(alone.model_copy(update={n: getattr(r, n) for n in _READ}) for r in self.also))
+
+    def read_also(self, others: Sequence[ExtractionRecord]) -> ExtractionRecord:
+        """The record with what other tasks read in the same note; ``readings`` gives them back."""
+        also = tuple(Reading(**{n: getattr(other, n) for n in _READ}) for other in others)
+        return self.model_copy(update={"also": also or None})
+
     def to_json(self) -> str:
         """Compact JSON, without the keys that hold nothing."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+_READ = tuple(Reading.model_fields)
 
 
 def _faults(error: ValidationError) -> str:

@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     mapping: str = Field(default="default", description="A shipped mapping's name, or the path of a mapping file.")
     routes: tuple[Route, ...] = Field(
         default=(),
-        description="Notes that other tasks read: the first that fits takes a note, and `task` all others"
-        " (docs/routes.md).",
+        description="Notes that other tasks read: the first that fits takes a note, and `task` all others; with `also`"
+        " it reads the note besides (docs/routes.md).",
     )
     mapping_reload_seconds: float = Field(
         default=5.0,

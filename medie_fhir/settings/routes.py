@@ -34,9 +34,12 @@ class Route(Part):
     practice_settings: Codes = Field(default=(), description="Codes of `context.practiceSetting`: the department.")
     authors: Codes = Field(default=(), description="Of `author`: an organization, a department, a person.")
     patients: Path | None = Field(default=None, description="A file with a patient a line.")
+    also: bool = Field(
+        default=False, description="Read the note besides: the next routes, and at last `task`, may take it too."
+    )
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
-        if not (self.types or self.categories or self.practice_settings or self.authors or self.patients):
+        if not (self.also or self.types or self.categories or self.practice_settings or self.authors or self.patients):
             raise ValueError("names no type, category, practice setting, author or patient: it would take every note")
         return self

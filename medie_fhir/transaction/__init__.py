@@ -1,6 +1,7 @@
 """Station: resources → one idempotent transaction, with identity, provenance and retractions."""
 
 from medie_fhir.transaction.bundle import (
+    Made,
     Reviewed,
     Work,
     assemble,
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "DocumentMode",
+    "Made",
     "MadeBy",
     "Reviewed",
     "SourceDocuments",

@@ -17,7 +17,7 @@ from medie_fhir.transaction.stamp import relative, stamped
 from medie_fhir.transaction.standing import Standing, is_in_error, place, retracted
 from medie_fhir.transaction.whose import following, left_behind, of_others, without_references
 
-__all__ = ["Reviewed", "Work", "assemble", "count_in_error", "guarded", "nothing_to_say", "transaction"]
+__all__ = ["Made", "Reviewed", "Work", "assemble", "count_in_error", "guarded", "nothing_to_say", "transaction"]
 
 Reviewed = Literal["keep", "flag", "overwrite"]
 """What becomes of a resource that someone else has changed: docs/reconciliation.md."""
@@ -43,21 +43,26 @@ class Work:
         return cls(made, undone, first)
 
 
-def assemble(
-    record: ExtractionRecord,
-    resources: Sequence[Json],
-    standing: Standing,
-    work: Work,
-    *,
-    by: MadeBy,
-    documents: SourceDocuments,
-    reviewed: Reviewed = "keep",
-) -> Json | None:
-    """The transaction Bundle for a record, or None where there is nothing to say.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one task's reading of a document becomes: complete resources with their ids, by which work, by what."""
 
-    ``resources`` are complete, with their ids. ``documents``: how they refer to the note's document.
-    ``reviewed``: what becomes of those that someone else has changed on the server since.
+    record: ExtractionRecord
+    resources: Sequence[Json]
+    work: Work
+    by: MadeBy
+
+
+def assemble(
+    made: Sequence[Made], standing: Standing, *, documents: SourceDocuments, reviewed: Reviewed = "keep"
+) -> Json | None:
+    """The transaction Bundle for a document's readings, or None where there is nothing to say.
+
+    No two of them make the same resource; what no longer holds is the work of the first. ``documents``: how resources
+    refer to the note's document. ``reviewed``: what becomes of those that someone else has changed on the server since.
     """
+    record, work = made[0].record, made[0].work
+    resources = [r for each in made for r in each.resources]
     document, tag = documents.reference(record.document), documents.tag(record.document)
     theirs = frozenset[str]() if reviewed == "overwrite" else judged(standing, record.document, resources)
     written = [stamped(documents.sourced(r, record.document)) for r in resources if place(r) not in theirs]
@@ -77,8 +82,11 @@ def assemble(
     if reviewed == "flag":
         entries += review_tasks(record, resources, standing, theirs, work.recorded)
     if record.outcome is not Outcome.RETRACTED:
-        act = Act(work.extraction, work.recorded, document, _targets(written, work.extraction, standing), tag)
-        entries.append(extraction_provenance(record, act, by))
+        for each in made:
+            its, own = each.work, frozenset(map(place, each.resources))
+            touched = _targets([r for r in written if place(r) in own], its.extraction, standing)
+            act = Act(its.extraction, its.recorded, document, touched, tag)
+            entries.append(extraction_provenance(each.record, act, each.by))
     if gone or record.outcome is Outcome.RETRACTED:
         act = Act(work.retraction, work.recorded, document, _targets(gone, work.retraction, standing), tag)
         why = record.reason.value if record.reason else "not in this version of the note, or no longer read in it"

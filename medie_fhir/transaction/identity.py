@@ -34,9 +34,13 @@ def document_id(document: DocumentInfo) -> str:
     return _id("document", document.source, document.reference)
 
 
-def fact_id(document: DocumentInfo, field: str, concept_key: str) -> str:
-    """The id of the resource that says that this document means ``concept_key`` in ``field``."""
-    return _id("fact", document.source, document.reference, field, concept_key)
+def fact_id(document: DocumentInfo, field: str, concept_key: str, task: str | None = None) -> str:
+    """The id of the resource that says that this document means ``concept_key`` in ``field``.
+
+    ``task``: whose field it is, where another task that may read the same document has one of that name.
+    """
+    whose = () if task is None else (task,)
+    return _id("fact", document.source, document.reference, field, concept_key, *whose)
 
 
 def patient_id(system: str, value: str) -> str:

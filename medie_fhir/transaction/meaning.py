@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from medie_fhir.model import Alignment, CodedFact, Concept, DocumentInfo, Fact
 from medie_fhir.transaction.identity import fact_id
 
 __all__ = ["identify"]
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _BEST_FIRST = {alignment: rank for rank, alignment in enumerate(Alignment)}
 
 
-def identify(document: DocumentInfo, judged: Iterable[tuple[Fact, Concept, str | None]]) -> tuple[CodedFact, ...]:
+def identify(
+    document: DocumentInfo, judged: Iterable[tuple[Fact, Concept, str | None]], whose: Mapping[str, str] = _NONE
+) -> tuple[CodedFact, ...]:
     """Facts with their ids, in the order given. ``judged``: fact, its concept, and why it may not be written, or None.
 
     Written facts of one field and one concept are joined into the first of them ("brain" and "cerebral"): their
     evidence in the order of the text, their readers, the best alignment and confidence, the group that both have.
+    ``whose``: fields of which the id names the task, and the task.
     """
     made: list[CodedFact] = []
     places: dict[str, int] = {}
     for fact, concept, reason in judged:
-        id_ = fact_id(document, fact.field, concept.key)
+        id_ = fact_id(document, fact.field, concept.key, whose.get(fact.field))
         if reason is None and id_ in places:
             first = made[places[id_]]
             made[places[id_]] = CodedFact(_joined(first.fact, fact), first.concept, id_)

@@ -21,6 +21,7 @@ from medie_fhir.model import (
 )
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.transaction import SourceDocuments, Standing, place
+from medie_fhir.writing import Part, Writing, resources_of
 
 Event = Callable[..., bytes]
 
@@ -45,10 +46,11 @@ async def test_a_note_that_says_nothing_has_something_to_say_where_something_is_
 ) -> None:
     record, facts = await read(pipeline, event(NOTHING))
     assert not drafting.says(record, facts, Standing())
-    assert drafting.bundle(record, [], Standing()) is None
+    writing = Writing((Part(record, drafting, facts=facts),))
+    assert writing.bundle(writing.made(Standing()), Standing()) is None
     known = Standing(document={"resourceType": "DocumentReference", "id": "d"})
     assert drafting.says(record, facts, known)
-    assert drafting.bundle(record, [], known) is not None
+    assert writing.bundle(writing.made(known), known) is not None
 
 
 async def test_the_same_record_becomes_the_same_transaction_and_keeps_the_time_of_its_first(
@@ -57,8 +59,8 @@ async def test_the_same_record_becomes_the_same_transaction_and_keeps_the_time_o
     record, facts = await read(pipeline, event(LUNG))
 
     def drafted(record: ExtractionRecord, standing: Standing) -> Json:
-        resources = drafting.rendered(record, facts, drafting.recorded(record, standing))
-        bundle = drafting.bundle(record, resources, standing)
+        writing = Writing((Part(record, drafting, facts=facts),))
+        bundle = writing.bundle(writing.made(standing), standing)
         assert bundle is not None
         return bundle
 
@@ -67,21 +69,23 @@ async def test_the_same_record_becomes_the_same_transaction_and_keeps_the_time_o
     written = [entry["resource"] for entry in first["entry"]]
     provenances = tuple(r for r in written if r["resourceType"] == "Provenance")
     later = record.model_copy(update={"produced": record.produced.model_copy(update={"at": "2099-01-01T00:00:00Z"})})
-    assert drafting.recorded(later, Standing()) == "2099-01-01T00:00:00Z"
-    assert drafting.recorded(later, Standing(provenances=provenances)) == record.produced.at
+    assert drafting.made(later, facts, Standing()).work.recorded == "2099-01-01T00:00:00Z"
+    assert drafting.made(later, facts, Standing(provenances=provenances)).work.recorded == record.produced.at
 
 
 async def test_where_edits_are_written_over_nothing_stays_another_patients(
     pipeline: Pipeline, drafting: Drafting, event: Event
 ) -> None:
     record, facts = await read(pipeline, event(LUNG))
-    resources = drafting.rendered(record, facts, record.produced.at)
+    writing = Writing((Part(record, drafting, facts=facts),))
+    made = writing.made(Standing())
+    resources = resources_of(made)
     edited = [{**r, "subject": {"reference": "Patient/another"}, "status": "final"} for r in resources]
     standing = Standing(resources=tuple(edited))
     over = drafting.mapping.file.model_copy(update={"reviewed": "overwrite"})
     overwriting = Drafting(replace(drafting.mapping, file=over), drafting.tables, drafting.documents)
-    assert drafting.apart(record, resources, standing) == {place(r) for r in resources}
-    assert overwriting.apart(record, resources, standing) == frozenset()
+    assert writing.apart(made, standing) == {place(r) for r in resources}
+    assert Writing((Part(record, overwriting, facts=facts),)).apart(made, standing) == frozenset()
 
 
 async def test_what_it_came_to_counts_what_holds_what_no_longer_does_and_what_was_kept(

@@ -6,7 +6,18 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import FACTS, MadeBy, Reviewed, SourceDocuments, Standing, Work, assemble, device, guarded
+from medie_fhir.transaction import (
+    FACTS,
+    Made,
+    MadeBy,
+    Reviewed,
+    SourceDocuments,
+    Standing,
+    Work,
+    assemble,
+    device,
+    guarded,
+)
 from medie_fhir.transaction.stamp import is_as_written, stamped
 
 BY = MadeBy("default@1.0.0#abc", "0123456789abcdef")
@@ -30,7 +41,7 @@ def put(
 ) -> Json | None:
     standing = standing or Standing()
     work = Work.of(record, BY, standing)
-    return assemble(record, resources, standing, work, by=BY, documents=documents, reviewed=reviewed)
+    return assemble([Made(record, resources, work, BY)], standing, documents=documents, reviewed=reviewed)
 
 
 def kinds(bundle: Json | None) -> list[str]:
@@ -268,7 +279,7 @@ def test_a_provenance_names_the_mapping_and_the_tables_and_other_tables_are_othe
     def provenance(by: MadeBy, *known: Json) -> Json:
         standing = Standing({"resourceType": "DocumentReference", "id": "x"}, known)
         work = Work.of(record, by, standing)
-        bundle = assemble(record, [STAGE], standing, work, by=by, documents=COPIED)
+        bundle = assemble([Made(record, [STAGE], work, by)], standing, documents=COPIED)
         assert bundle is not None
         made: Json = bundle["entry"][-1]["resource"]
         return made

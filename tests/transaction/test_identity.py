@@ -42,6 +42,12 @@ def test_different_documents_fields_or_meanings_never_share_an_id(
     assert (ids[0] == ids[1]) == (a == b)
 
 
+@given(text, text, text, text)
+def test_a_field_of_another_tasks_is_another_field(ref: str, field: str, key: str, task: str) -> None:
+    ids = {fact_id(document(ref), field, key, whose) for whose in (None, task, f"{task}x")}
+    assert len(ids) == 3
+
+
 @given(text, text, text)
 def test_no_delimiter_in_a_part_shifts_the_border_between_parts(a: str, b: str, c: str) -> None:
     for delimiter in ("|", ",", '","', "\x00", "/"):

@@ -52,3 +52,11 @@ def test_what_two_tumours_share_belongs_to_neither() -> None:
     for groups, joined in (((1, 1), 1), ((1, 2), None), ((1, None), None)):
         (coded,) = identify(DOCUMENT, [(of(groups[0], 10), BRAIN, None), (of(groups[1], 70), BRAIN, None)])
         assert coded.fact.group == joined
+
+
+def test_only_of_the_fields_that_are_told_apart_by_it_the_id_names_the_task() -> None:
+    (plain,), (apart,), (other,) = (
+        identify(DOCUMENT, [(fact("brain", 10), BRAIN, None)], whose)
+        for whose in ({}, {"metastasis_site": "board"}, {"stage": "board"})
+    )
+    assert plain.id == other.id != apart.id

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from medie_fhir.model import Json, RetractionReason
-from medie_fhir.transaction import FACTS, MadeBy, SourceDocuments, Standing, Work, assemble, count_in_error
+from medie_fhir.transaction import FACTS, Made, MadeBy, SourceDocuments, Standing, Work, assemble, count_in_error
 from medie_fhir.transaction.stamp import is_as_written, stamped
 from medie_fhir.transaction.whose import following, left_behind, strangers, without_references
 
@@ -28,7 +28,8 @@ def moved(make_record: Any, *stands: Json, resources: tuple[Json, ...] = (), **m
     """What is written for the document, which is of p2 now, but for copy and Provenances; how much is taken back."""
     record, standing = make_record("2", subject="Patient/p2", **more), Standing(COPY, (), stands)
     by = MadeBy("m", "t")
-    bundle = assemble(record, resources, standing, Work.of(record, by, standing), by=by, documents=SourceDocuments())
+    made = Made(record, resources, Work.of(record, by, standing), by)
+    bundle = assemble([made], standing, documents=SourceDocuments())
     assert bundle is not None
     written = [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Observation"]
     return written, count_in_error(bundle, standing)

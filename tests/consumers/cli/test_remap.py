@@ -20,7 +20,7 @@ from consumers.cli.remap_views import failures, line
 from consumers.kept_records import keep
 from consumers.remap import Failed
 from medie_fhir.adapters.fhir_twin import Answer, FhirTwin, FhirTwinServer
-from medie_fhir.model import NoteEvent
+from medie_fhir.model import ExtractionRecord, NoteEvent
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.shipped import shipped
 from medie_fhir.transaction import transaction
@@ -242,6 +242,24 @@ def test_a_field_that_the_task_lacks_and_a_target_that_tells_nothing_are_wrong_u
     assert (unknown.returncode, blind.returncode) == (2, 2)
     assert "colour" in unknown.stderr
     assert "fhir.shadow" in blind.stderr
+
+
+def test_what_a_routes_task_read_is_chosen_by_its_fields_and_written_by_its_mapping(
+    records: Path, served: FhirTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = records.read_text(encoding="utf-8").splitlines()
+    record = ExtractionRecord.of_json(first.encode())
+    produced = record.produced.model_copy(update={"task": "cardiology@1"})
+    fact = record.facts[0].model_copy(update={"field": "rhythm", "value": "atrial fibrillation"})
+    both = record.read_also([record.model_copy(update={"produced": produced, "facts": (fact,)})])
+    records.write_text("\n".join([both.to_json(), *others]), encoding="utf-8")
+    route = {"task": "cardiology", "mapping": "cardiology", "model": "heart", "also": True}
+    monkeypatch.setenv("MEDIE_ROUTES", json.dumps([route]))
+    monkeypatch.setenv("MEDIE_MODEL__BASE_URL", "http://127.0.0.1:9/v1")
+    with FhirTwinServer(served) as server:
+        done = run(server, "--on", str(records), "--field", "rhythm", "--write", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resources"] == {name: {"created": 1} for name in ("cancer_type", "stage", "rhythm")}
 
 
 def test_filters_that_could_let_nothing_through_are_wrong_use_and_those_that_do_say_so(

@@ -18,6 +18,7 @@ from consumers.dead_letters.headers import (
     our_headers,
     redrive_headers,
 )
+from medie_fhir.blame import in_task
 from medie_fhir.errors import HashMismatch
 from medie_fhir.telemetry import passing_on
 
@@ -87,3 +88,12 @@ def test_numbers_that_a_sender_forged_do_no_harm():
     told = our_headers(dead_letter_headers(message, ValueError(), stage="extract", attempts=1))
     assert told["medie.attempts"] == b"1"
     assert not {"medie.redrives", "medie.settles"} & told.keys()
+
+
+def test_the_task_is_told_where_the_error_tells_it_and_the_last_one_where_it_failed_before():
+    with pytest.raises(HashMismatch) as raised, in_task("cardiology"):
+        raise HashMismatch(SECRET)
+    letter = dead_letter_headers(MESSAGE, raised.value, stage="publish", attempts=1)
+    assert our_headers(letter)["medie.task"] == b"cardiology"
+    again = MESSAGE._replace(headers=letter)
+    assert "medie.task" not in our_headers(dead_letter_headers(again, HashMismatch(SECRET), stage="s", attempts=1))

@@ -39,6 +39,14 @@ def test_each_filter_that_is_given_must_let_a_record_through(
     assert selection.takes(record) is taken
 
 
+def test_a_field_that_another_task_read_in_the_note_counts_as_well(record: ExtractionRecord) -> None:
+    fact = record.facts[0].model_copy(update={"field": "rhythm"})
+    both = record.read_also([record.model_copy(update={"facts": (fact,)})])
+    assert Selection(fields=frozenset({"rhythm"})).takes(both)
+    assert Selection(fields=frozenset({"stage"})).takes(both)
+    assert not Selection(fields=frozenset({"rhythm"})).takes(record)
+
+
 def test_a_patient_that_an_identifier_names_is_found_by_it(record: ExtractionRecord) -> None:
     subject = {"identifier": {"system": "urn:mrn", "value": "7"}}
     named = record.model_copy(update={"document": record.document.model_copy(update={"subject": subject})})
