@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from medie_fhir.coding import Tables
+from medie_fhir.confidence import Calibration, calibrated
 from medie_fhir.described import NO_MODEL, Described, produced
 from medie_fhir.errors import ModelError
 from medie_fhir.extraction import READER as MODEL
@@ -36,7 +37,8 @@ class NoteRead:
 class Readers:
     """The readers of one task. ``names``: which of them read; the lexical one only where the task has a lexicon.
 
-    What only one of them has seen is kept with its name, for the mapping's policy to judge.
+    What only one of them has seen is kept with its name, for the mapping's policy to judge. ``calibration``: what their
+    confidences are worth beside each other; without one, and of a reader that reads alone, they stay as they are.
     """
 
     def __init__(
@@ -47,16 +49,18 @@ class Readers:
         rules: Mapping[str, AlignRules],
         cues: Cues,
         model: ModelServer,
+        calibration: Calibration | None = None,
         names: Collection[str] = (LEXICON, MODEL),
         triage: bool = True,
     ) -> None:
         self._task, self._rules, self._cues = task, rules, cues
         self._lexicon = lexicon if LEXICON in names else None
         self._asks = MODEL in names
+        self._calibration = calibration if self._lexicon and self._asks else None
         self._model, self._triage = model, triage
         self._described = Described()
         self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
-        self._digest = _digest(task, self._lexicon)
+        self._digest = _digest(task, self._lexicon, self._calibration)
 
     def of(self, model: ModelServer) -> Readers:
         """The same readers with another model. What these have begun, they end."""
@@ -73,7 +77,7 @@ class Readers:
         telemetry.tokens(reading.usage.prompt_tokens, reading.usage.completion_tokens)
         with telemetry.station("grounding"):
             values = () if reading.triaged else (*seen, *reading.values)
-            facts = agreed(self._grounded(values, note), by=LEXICON)
+            facts = calibrated(agreed(self._grounded(values, note), by=LEXICON), self._calibration)
         return NoteRead(facts, reading.usage, reading.triaged, by.model_copy(update={"task_digest": self._digest}))
 
     def _seen(self, note: NoteText, tables: Tables) -> tuple[RawValue, ...]:
@@ -106,8 +110,7 @@ class Readers:
         return reading, produced(self._task, model, clock.now())
 
 
-def _digest(task: Task, lexicon: Lexicon | None) -> str:
+def _digest(task: Task, lexicon: Lexicon | None, calibration: Calibration | None) -> str:
     """SHA-256 (hex) of all that a task's files say of reading."""
-    if lexicon is None:
-        return task.digest
-    return hashlib.sha256(f"{task.digest} {lexicon.digest}".encode()).hexdigest()
+    beside = [file.digest for file in (lexicon, calibration) if file is not None]
+    return hashlib.sha256(" ".join([task.digest, *beside]).encode()).hexdigest() if beside else task.digest

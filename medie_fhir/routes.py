@@ -62,6 +62,7 @@ async def open_routes(
             options=pipeline.options,
             telemetry=pipeline.telemetry,
             lexicon=configuration.lexicon,
+            calibration=configuration.calibration,
         )
         other.ask(model.pinned())
         fits.append(_fit(route, configuration.task.name))
