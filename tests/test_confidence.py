@@ -161,5 +161,5 @@ def test_the_shipped_calibration_has_weights_for_every_field() -> None:
     assert configuration.calibration is not None
     assert configuration.calibration.fields.keys() == configuration.task.fields.keys()
     text = shipped("schemas", "tasks", "confidence", "oncology.yaml").read_text(encoding="utf-8")
-    other = load_calibration(text.replace("least: 0.6", "least: 0.7"), "c.yaml", configuration.task.fields)
+    other = load_calibration(text.replace("least: 0.7", "least: 0.6"), "c.yaml", configuration.task.fields)
     assert other.digest != configuration.calibration.digest

@@ -19,7 +19,7 @@ __all__ = ["Fitted", "fitted", "write_fitted"]
 
 _FOLDS: Final = 5
 _LEAST_NOTES: Final = 10
-_LEAST: Final = 0.6
+_LEAST: Final = 0.7
 _STRENGTH: Final = 0.3
 _OF_CONSTANT: Final = 0.1  # how many are right is the data's to say, sooner than what tells them apart
 _HEAD: Final = """\

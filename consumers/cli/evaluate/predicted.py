@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Predicted:
     facts: Mapping[str, tuple[CodedFact, ...]]
     fields: tuple[str, ...]
     matcher: Matcher
-    calibration: Calibration | None = None
+    separators: Mapping[str, re.Pattern[str]]
+    calibration: Calibration | None
 
     @classmethod
     def of(
@@ -52,7 +54,8 @@ class Predicted:
             else ()
             for id_, record in records.items()
         }
-        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name), calibration)
+        separators = {name: rule.separator for name, rule in task.fields.items()}
+        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name), separators, calibration)
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -85,4 +88,7 @@ class Predicted:
         return self._verdicts(lambda coded: [one.fact for one in coded if counts(one)])
 
     def _verdicts(self, predicted: Callable[[Sequence[CodedFact]], Sequence[Fact]]) -> list[Verdicts]:
-        return [judge_note(note, predicted(self.facts[note.id]), self.fields, self.matcher) for note in self.notes]
+        return [
+            judge_note(note, predicted(self.facts[note.id]), self.fields, self.matcher, self.separators)
+            for note in self.notes
+        ]
