@@ -1,4 +1,4 @@
-"""What the settings name, read from its files and checked: the task, its lexicon, the mapping, the tables."""
+"""What the settings name, read from its files and checked: task, lexicon, calibration, mapping, tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from medie_fhir.coding import Tables, load_tables
+from medie_fhir.confidence import Calibration, load_calibration
 from medie_fhir.document import Languages, load_languages
 from medie_fhir.errors import InvalidTask, SettingsError
 from medie_fhir.extraction import Task, load_task
@@ -19,6 +20,7 @@ from medie_fhir.shipped import shipped
 __all__ = [
     "Configuration",
     "mapping_path",
+    "read_calibration",
     "read_languages",
     "read_lexicon",
     "read_mapping",
@@ -38,6 +40,7 @@ class Configuration:
         self.task: Task = read_task(settings)
         self.rules = _rules(self.task)
         self.lexicon = read_lexicon(settings, self.task)
+        self.calibration = read_calibration(settings, self.task)
         self.cues: Cues = load_cues(_read(shipped("schemas", "context", "cues.csv")))
         self.languages = read_languages(settings)
         self.mapping: Mapping = read_mapping(settings, self.task)
@@ -67,6 +70,17 @@ def read_lexicon(settings: Settings, task: Task) -> Lexicon | None:
     if not files:
         raise SettingsError(f"{folder}: no *.yaml here, and the task {task.name} names it as its lexicon")
     return load_lexicon(files, task.fields)
+
+
+def read_calibration(settings: Settings, task: Task) -> Calibration | None:
+    """What the readers' confidences are worth, in the file that the task names beside its own; None: it names none.
+
+    Raises InvalidTask, SettingsError.
+    """
+    if task.confidence is None:
+        return None
+    path = _named(settings.task, "schemas", "tasks").parent / task.confidence
+    return load_calibration(_read(path), path.name, task.fields)
 
 
 def read_mapping(settings: Settings, task: Task) -> Mapping:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from medie_fhir.asking import ask
 from medie_fhir.bare_references import dereferenced
 from medie_fhir.coding import Tables
+from medie_fhir.confidence import Calibration
 from medie_fhir.described import NO_MODEL, produced
 from medie_fhir.device_writer import DeviceWriter
 from medie_fhir.document import TextLimits, choose, inline, read_text
@@ -96,6 +97,7 @@ class Pipeline:
         telemetry: Telemetry | None = None,
         terminology: TerminologyServer | None = None,
         lexicon: Lexicon | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.task, self.rules, self.cues, self.tables, self.mapping = task, rules, cues, tables, mapping
         self.model, self.source, self.target, self.clock = model, source, target, clock
@@ -105,6 +107,7 @@ class Pipeline:
         self._readers = Readers(
             task=task,
             lexicon=lexicon,
+            calibration=calibration,
             rules=rules,
             cues=cues,
             model=model,

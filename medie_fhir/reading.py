@@ -13,6 +13,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from medie_fhir.coding import Tables
+from medie_fhir.confidence import Calibration, calibrated
 from medie_fhir.described import NO_MODEL, Described, produced
 from medie_fhir.errors import ModelError
 from medie_fhir.extraction import READER as MODEL
@@ -51,9 +52,9 @@ class NoteRead:
 class Readers:
     """The readers of one task. ``names``: which of them read; the lexical one only where the task has a lexicon.
 
-    What the lexicon knows to be said aside is said aside whoever reads.
-
-    What only one of them has seen is kept with its name, for the mapping's policy to judge.
+    What the lexicon knows to be said aside is said aside whoever reads. What only one of them has seen is kept with its
+    name, for the mapping's policy to judge. ``calibration``: what their confidences are worth beside each other;
+    without one, and of a reader that reads alone, they stay as they are.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Readers:
         rules: Mapping[str, AlignRules],
         cues: Cues,
         model: ModelServer,
+        calibration: Calibration | None = None,
         names: Collection[str] = (LEXICON, MODEL),
         triage: bool = True,
     ) -> None:
@@ -71,10 +73,11 @@ class Readers:
         self._lexicon = lexicon if LEXICON in names else None
         self._asides = lexicon.asides if lexicon else Asides()
         self._asks = MODEL in names
+        self._calibration = calibration if self._lexicon and self._asks else None
         self._model, self._triage = model, triage
         self._described = Described()
         self._known: tuple[str, dict[str, Vocabulary]] = ("", {})
-        self._digest = _digest(task, self._lexicon, self._asides)
+        self._digest = _digest(task, self._lexicon, self._asides, self._calibration)
 
     def of(self, model: ModelServer) -> Readers:
         """The same readers with another model. What these have begun, they end."""
@@ -92,6 +95,7 @@ class Readers:
         with telemetry.station("grounding"):
             values = () if reading.triaged else (*seen, *reading.values)
             facts = agreed(await _apart(self._grounded, values, note), by=LEXICON) if values else ()
+            facts = calibrated(facts, self._calibration)
         return NoteRead(facts, reading.usage, reading.triaged, by.model_copy(update={"task_digest": self._digest}))
 
     def _seen(self, note: NoteText, tables: Tables) -> tuple[RawValue, ...]:
@@ -127,8 +131,8 @@ async def _apart(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) ->
     return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(copy_context().run, work, *args, **kwargs))
 
 
-def _digest(task: Task, lexicon: Lexicon | None, asides: Asides) -> str:
+def _digest(task: Task, lexicon: Lexicon | None, asides: Asides, calibration: Calibration | None) -> str:
     """SHA-256 (hex) of all that a task's files say of reading."""
-    if lexicon is None and asides == Asides():
-        return task.digest
-    return hashlib.sha256(f"{task.digest} {lexicon.digest if lexicon else asides!r}".encode()).hexdigest()
+    beside = [lexicon.digest] if lexicon else [repr(asides)] if asides != Asides() else []
+    beside += [calibration.digest] if calibration else []
+    return hashlib.sha256(" ".join([task.digest, *beside]).encode()).hexdigest() if beside else task.digest

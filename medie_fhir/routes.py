@@ -68,6 +68,7 @@ async def open_routes(
             options=replace(pipeline.options, shared_fields=shared),
             telemetry=pipeline.telemetry,
             lexicon=configuration.lexicon,
+            calibration=configuration.calibration,
         )
         other.ask(model.pinned())
         fits.append(_fit(route, configuration.task.name))

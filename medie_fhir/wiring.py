@@ -144,6 +144,7 @@ def assemble_pipeline(
         telemetry=telemetry,
         terminology=terminology,
         lexicon=configuration.lexicon,
+        calibration=configuration.calibration,
     )
     pipeline.written, pipeline.pace = written, pace
     pipeline.ask(pipeline.model.pinned())

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from medie_fhir.drift import Drift, Seen, adapter_label
 from medie_fhir.metrics import OTHER, READ_FIELDS, READ_NOTES, READ_VALUES, SHADOW_NOTES, SHADOW_VALUES
-from medie_fhir.model import Alignment, DocumentInfo, ExtractionRecord, Fact, Outcome, Produced
+from medie_fhir.model import Alignment, DocumentInfo, ExtractionRecord, Fact, Outcome, Produced, Sighting
 
 BY = Produced(
     at="2026-01-01T00:00:00Z",
@@ -105,3 +105,11 @@ def test_ever_new_names_of_adapters_do_not_make_ever_more_series() -> None:
     counts = drift.counted(READ_NOTES)
     assert len(counts) == 21
     assert counts[OTHER,] == 30
+
+
+def test_the_adapters_own_confidence_counts_and_not_the_calibrated_one() -> None:
+    own = (Sighting(reader="lexicon", value="x", confidence=0.9), Sighting(reader="model", value="x", confidence=0.3))
+    both = fact("stage", confidence=0.99, readers=("lexicon", "model")).model_copy(update={"sightings": own})
+    seen = Seen.of(record(both), "model")
+    assert seen is not None
+    assert seen.confidences == (0.3,)

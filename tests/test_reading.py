@@ -57,9 +57,20 @@ async def test_each_reader_can_read_alone(read: Read, model: Any) -> None:
     assert alone.produced.model == "none"
 
 
+async def test_what_both_read_has_a_probability_and_keeps_what_each_gave(read: Read, model: Any) -> None:
+    model.script = {"IIIA": {"stage": "IIIA", "response": "stable disease"}}
+    facts = {fact.value: fact for fact in (await read()).facts}
+    both, invented = facts["Stage IIIA"], facts["stable disease"]
+    assert [(one.reader, one.value) for one in both.sightings] == [("lexicon", "Stage IIIA"), ("model", "IIIA")]
+    assert (both.confidence or 0) > (invented.confidence or 0)
+    assert both.confidence not in [one.confidence for one in both.sightings]
+    alone = {fact.value: fact for fact in (await read(readers=("model",))).facts}
+    assert alone["IIIA"].confidence == alone["IIIA"].sightings[0].confidence, "its own, where it reads alone"
+
+
 async def test_what_reads_is_told_in_the_record(read: Read) -> None:
     digests = {(await read(readers=r)).produced.task_digest for r in (("lexicon",), ("model",), ("lexicon", "model"))}
-    assert len(digests) == 2, "the lexicon's rules are part of what a record was made by"
+    assert len(digests) == 3, "the lexicon's rules, and of both readers the calibration, are what a record was made by"
 
 
 @pytest.mark.parametrize("readers", [("lexicon",), ("model",), ("lexicon", "model")])

@@ -6,7 +6,9 @@ from medie_fhir.evaluation.bootstrap import Chance, Difference, Interval, differ
 from medie_fhir.evaluation.calibration import Bin, Calibration, calibration
 from medie_fhir.evaluation.gate import Bound, Gate, Shortfall, load_gate
 from medie_fhir.evaluation.gold import Forbidden, GoldNote, read_gold
+from medie_fhir.evaluation.logistic import Example, fit
 from medie_fhir.evaluation.matching import Matcher
+from medie_fhir.evaluation.reliability import Plot
 from medie_fhir.evaluation.report import Grid, ReportNote, html_report
 from medie_fhir.evaluation.scores import FieldScore, Negatives, Rates, Scores, Tally, TrapScore, score
 from medie_fhir.evaluation.verdicts import Judged, Miss, Verdict, Verdicts, judge_note
@@ -18,6 +20,7 @@ __all__ = [
     "Calibration",
     "Chance",
     "Difference",
+    "Example",
     "FieldScore",
     "Forbidden",
     "Gate",
@@ -28,6 +31,7 @@ __all__ = [
     "Matcher",
     "Miss",
     "Negatives",
+    "Plot",
     "Rates",
     "ReportNote",
     "Scores",
@@ -39,6 +43,7 @@ __all__ = [
     "Vocabulary",
     "calibration",
     "differences",
+    "fit",
     "html_report",
     "intervals",
     "judge_note",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from medie_fhir.evaluation.verdicts import Verdict, Verdicts
+from medie_fhir.model import Fact
 
 __all__ = ["Bin", "Calibration", "calibration"]
 
@@ -35,10 +36,13 @@ class Calibration:
     without: int
 
 
-def calibration(notes: Iterable[Verdicts]) -> Calibration:
+def calibration(
+    notes: Iterable[Verdicts], sure_of: Callable[[Fact], float | None] = lambda fact: fact.confidence
+) -> Calibration:
     """The calibration of the confidences of what was predicted, in ten bins of one width."""
     judged = [one for note in notes for one in note.judged if one.verdict is not Verdict.IGNORED]
-    sure = [(one.fact.confidence, one.verdict is Verdict.RIGHT) for one in judged if one.fact.confidence is not None]
+    told = [(sure_of(one.fact), one.verdict is Verdict.RIGHT) for one in judged]
+    sure = [(confidence, right) for confidence, right in told if confidence is not None]
     bins = []
     for place in range(_BINS):
         held = [(confidence, right) for confidence, right in sure if min(int(confidence * _BINS), _BINS - 1) == place]

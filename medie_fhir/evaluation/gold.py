@@ -100,13 +100,13 @@ _DEEPER, _HIGHER = "([", ")]"
 _SEPARATOR = re.compile(r"[;|]|,(?!\d)")
 
 
-def parts(value: str) -> tuple[str, ...]:
-    """The items of a value written as one text: parted by ``;``, ``|`` and commas, outside brackets and numbers."""
+def parts(value: str, separator: re.Pattern[str] = _SEPARATOR) -> tuple[str, ...]:
+    """The items of a value written as one text, parted outside brackets: by ``;``, ``|`` and commas, not in numbers."""
     depth, start, found = 0, 0, []
     for place, character in enumerate(value):
         depth = max(0, depth + (character in _DEEPER) - (character in _HIGHER))
-        if not depth and _SEPARATOR.match(value, place):
+        if not depth and place >= start and (match := separator.match(value, place)):
             found.append(value[start:place])
-            start = place + 1
+            start = match.end()
     found.append(value[start:])
     return tuple(" ".join(part.split()) for part in found if part.strip())

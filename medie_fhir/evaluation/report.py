@@ -12,6 +12,7 @@ from html import escape
 from typing import Final
 
 from medie_fhir.evaluation.marks import Mark, marks, stretches
+from medie_fhir.evaluation.reliability import Plot, reliability_svg
 from medie_fhir.evaluation.verdicts import Verdict, Verdicts
 from medie_fhir.model import CodedFact
 
@@ -57,12 +58,19 @@ class ReportNote:
     held: tuple[CodedFact, ...] = ()
 
 
-def html_report(title: str, about: Mapping[str, str], grids: Sequence[Grid], notes: Sequence[ReportNote]) -> str:
+def html_report(
+    title: str,
+    about: Mapping[str, str],
+    grids: Sequence[Grid],
+    notes: Sequence[ReportNote],
+    plots: Sequence[Plot] = (),
+) -> str:
     """The whole file. It holds the notes: patients' data."""
     body = [
         f"<h1>{escape(title)}</h1>",
         _table("", ("", ""), [*about.items()], numbers=False),
         *(_table(grid.title, grid.columns, grid.rows) for grid in grids),
+        *map(reliability_svg, plots),
         "<h2>Notes</h2>",
         _legend(),
         *(_note(note) for note in notes),

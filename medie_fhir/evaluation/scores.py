@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,8 +146,9 @@ def _tally(verdicts: Verdicts, field: str) -> Tally:
     judged = verdicts.of_field(field)
     gold = verdicts.note.gold.get(field, ())
     kinds = Counter(one.verdict for one in judged)
-    predicted = _exact(one.fact.value for one in judged)
-    expected = _exact(gold)
+    separator = (verdicts.separators or {}).get(field)
+    predicted = _exact((one.fact.value for one in judged), separator)
+    expected = _exact(gold, separator)
     together = len(predicted) + len(expected)
     return Tally(
         notes=1,
@@ -161,8 +163,11 @@ def _tally(verdicts: Verdicts, field: str) -> Tally:
     )
 
 
-def _exact(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(part.strip(" .").casefold() for value in values for part in parts(value))
+def _exact(values: Iterable[str], separator: re.Pattern[str] | None) -> frozenset[str]:
+    """The items of the values, as the gold's form parts them and then the task."""
+    items = (part for value in values for part in parts(value))
+    parted = items if separator is None else (item for part in items for item in parts(part, separator))
+    return frozenset(item.strip(" .").casefold() for item in parted)
 
 
 def _ungrounded(notes: Sequence[Verdicts]) -> float:

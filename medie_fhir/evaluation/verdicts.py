@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,19 +49,29 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """All of one note: what was predicted, what was missed, how often each of its traps caught."""
+    """All of one note: what was predicted, what was missed, how often each of its traps caught.
+
+    ``separators``: where a value of a field falls into items, by the task; exact values are compared by items.
+    """
 
     note: GoldNote
     judged: tuple[Judged, ...]
     missed: tuple[Miss, ...]
     caught: Mapping[str, int]
+    separators: Mapping[str, re.Pattern[str]] | None = None
 
     def of_field(self, field: str) -> tuple[Judged, ...]:
         """What was predicted for a field."""
         return tuple(judged for judged in self.judged if judged.fact.field == field)
 
 
-def judge_note(note: GoldNote, facts: Sequence[Fact], fields: Iterable[str], matcher: Matcher) -> Verdicts:
+def judge_note(
+    note: GoldNote,
+    facts: Sequence[Fact],
+    fields: Iterable[str],
+    matcher: Matcher,
+    separators: Mapping[str, re.Pattern[str]] | None = None,
+) -> Verdicts:
     """The verdicts on the facts that are predicted for a note.
 
     A value that is closer to what the note forbids than to any gold or optional value is wrong, and the trap caught;
@@ -77,7 +88,7 @@ def judge_note(note: GoldNote, facts: Sequence[Fact], fields: Iterable[str], mat
         judged += of_field
         gold = note.gold.get(field, ())
         missed += [Miss(field, value) for index, value in enumerate(gold) if index not in found]
-    return Verdicts(note, tuple(judged), tuple(missed), _caught(note, judged))
+    return Verdicts(note, tuple(judged), tuple(missed), _caught(note, judged), separators)
 
 
 def _judge(item: str, fact: Fact, note: GoldNote, matcher: Matcher) -> Judged:

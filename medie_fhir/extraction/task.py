@@ -76,6 +76,8 @@ class Task(_Frozen):
     """A task. ``fields`` is in the order of the model's answer; iterating it gives the names.
 
     ``lexicon`` is the folder beside the task's file in which the lexical reader's rules are; without it there is none.
+    ``confidence`` is the file, beside the task's, that says what the readers' confidences are worth; without it they
+    stay as they are.
 
     ``lead`` is a regular expression of words that an item may begin with and that are no part of it ("then …").
     ``empty`` are the words by which a model says that there is no value. ``triage`` are regular expressions, of which
@@ -87,6 +89,7 @@ class Task(_Frozen):
     history: tuple[Change, ...]
     adapter: str = Field(min_length=1)
     lexicon: str | None = Field(default=None, pattern=r"^[\w-]+$")
+    confidence: str | None = Field(default=None, pattern=r"^([\w-]+/)*[\w-]+\.yaml$")
     messages: tuple[Message, ...] = Field(min_length=1)
     max_tokens: int = Field(ge=16)
     chunk: Chunk

@@ -54,4 +54,5 @@ def _overlap(one: Evidence, other: Evidence) -> bool:
 def _with_readers(fact: Fact, other: Fact) -> Fact:
     readers = tuple(dict.fromkeys((*fact.readers, *other.readers)))
     known = [c for c in (fact.confidence, other.confidence) if c is not None]
-    return fact.model_copy(update={"readers": readers, "confidence": max(known, default=None)})
+    seen = tuple(dict.fromkeys((*fact.sightings, *other.sightings)))
+    return fact.model_copy(update={"readers": readers, "sightings": seen, "confidence": max(known, default=None)})

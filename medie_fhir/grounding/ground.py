@@ -8,7 +8,7 @@ from medie_fhir.grounding.align import Aligned, AlignRules, align, context_of
 from medie_fhir.grounding.context import assess
 from medie_fhir.grounding.cues import Cues
 from medie_fhir.grounding.fold import folded_key
-from medie_fhir.model import Alignment, Assertion, Evidence, Experiencer, Fact, NoteText, RawValue, Span
+from medie_fhir.model import Alignment, Assertion, Evidence, Experiencer, Fact, NoteText, RawValue, Sighting, Span
 
 __all__ = ["Synonyms", "ground"]
 
@@ -73,6 +73,22 @@ def _fact(group: Sequence[RawValue], note: NoteText, rules: AlignRules, cues: Cu
         experiencer=experiencer,
         confidence=max(confidences, default=None),
         readers=tuple(dict.fromkeys(value.reader for value in group)),
+        sightings=_sightings(group),
+    )
+
+
+def _sightings(group: Sequence[RawValue]) -> tuple[Sighting, ...]:
+    """Each reader's words, as it first gave them, and the most that it was sure of them."""
+    by: dict[str, list[RawValue]] = {}
+    for raw in group:
+        by.setdefault(raw.reader, []).append(raw)
+    return tuple(
+        Sighting(
+            reader=reader,
+            value=seen[0].value,
+            confidence=max((raw.confidence for raw in seen if raw.confidence is not None), default=None),
+        )
+        for reader, seen in by.items()
     )
 
 

@@ -29,7 +29,10 @@ class FieldPolicy(Frozen):
         default=Alignment.FUZZY, description="How well the value must be found in the note, from exact to none."
     )
     minimal_confidence: float = Field(
-        default=0.0, ge=0, le=1, description="The least confidence; a value without one counts as 0."
+        default=0.0,
+        ge=0,
+        le=1,
+        description="The least confidence, a probability where both readers read; a value without one counts as 0.",
     )
     readers: tuple[Literal["lexicon", "model"], ...] = Field(
         default=(), description="Readers of which one must have seen it; empty: any."

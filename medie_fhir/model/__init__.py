@@ -10,7 +10,7 @@ from __future__ import annotations
 from medie_fhir.model.concept import AIAST, CodedFact, Coding, Concept
 from medie_fhir.model.document import Attachment, DocumentInfo
 from medie_fhir.model.event import EventKind, NoteEvent, RetractionReason
-from medie_fhir.model.facts import Alignment, Assertion, Evidence, Experiencer, Fact, RawValue
+from medie_fhir.model.facts import Alignment, Assertion, Evidence, Experiencer, Fact, RawValue, Sighting
 from medie_fhir.model.json_object import Frozen, Json
 from medie_fhir.model.record import ExtractionRecord, Outcome, Produced, Reading, TextInfo, Usage
 from medie_fhir.model.text import NoteText, OffsetMap, Run, Section, Span
@@ -43,6 +43,7 @@ __all__ = [
     "RetractionReason",
     "Run",
     "Section",
+    "Sighting",
     "Span",
     "TextInfo",
     "Usage",

@@ -10,7 +10,7 @@ from pydantic import Field
 from medie_fhir.model.json_object import Frozen
 from medie_fhir.model.text import Span
 
-__all__ = ["Alignment", "Assertion", "Evidence", "Experiencer", "Fact", "RawValue"]
+__all__ = ["Alignment", "Assertion", "Evidence", "Experiencer", "Fact", "RawValue", "Sighting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,19 @@ class Evidence(Frozen):
     section: str | None = None
 
 
+class Sighting(Frozen):
+    """What one reader gave for a fact: its words, and its own confidence, before calibration."""
+
+    reader: str
+    value: str
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+
 class Fact(Frozen):
-    """One value of one field, grounded (or not) in the note. ``group`` joins the facts of one tumour."""
+    """One value of one field, grounded (or not) in the note. ``group`` joins the facts of one tumour.
+
+    ``confidence``: the probability that it is right where the task has a calibration, else the surest reader's own.
+    """
 
     field: str
     value: str
@@ -75,4 +86,5 @@ class Fact(Frozen):
     experiencer: Experiencer = Experiencer.PATIENT
     confidence: float | None = Field(default=None, ge=0, le=1)
     readers: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
     group: int | None = None

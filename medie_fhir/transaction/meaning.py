@@ -45,6 +45,7 @@ def _joined(a: Fact, b: Fact) -> Fact:
             "alignment": min(a.alignment, b.alignment, key=_BEST_FIRST.__getitem__),
             "confidence": max(confidences, default=None),
             "readers": tuple(dict.fromkeys((*a.readers, *b.readers))),
+            "sightings": tuple(dict.fromkeys((*a.sightings, *b.sightings))),
             "group": a.group if a.group == b.group else None,
         }
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medie_fhir.evaluation import GoldNote, Rates, Tally, Verdicts, score
+from medie_fhir.evaluation import GoldNote, Matcher, Rates, Tally, Verdicts, judge_note, score
+from medie_fhir.model import Alignment, Fact
 
 Say = Callable[..., Verdicts]
 COUNTS = st.integers(min_value=0, max_value=50)
@@ -79,3 +81,14 @@ def test_the_whole_is_the_sum_of_its_parts(
 def test_no_notes_have_no_figures(fields: tuple[str, ...]) -> None:
     scores = score([], fields)
     assert (scores.macro_f1, scores.exact_f1, scores.negatives.notes) == (0, 0, 0)
+
+
+def test_exact_values_are_parted_as_the_task_parts_them(matcher: Matcher) -> None:
+    note = GoldNote(id="n", text="t", gold={"treatment": ("FOLFOX and bevacizumab",)})
+    facts = [
+        Fact(field="treatment", value=value, alignment=Alignment.NONE, readers=("model",))
+        for value in ("FOLFOX", "bevacizumab")
+    ]
+    parted = judge_note(note, facts, ["treatment"], matcher, {"treatment": re.compile(r"\s+and\s+")})
+    assert score([parted], ["treatment"]).exact_match == 1
+    assert score([judge_note(note, facts, ["treatment"], matcher)], ["treatment"]).exact_match == 0

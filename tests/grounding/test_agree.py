@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medie_fhir.grounding import agreed
-from medie_fhir.model import Alignment, Assertion, Evidence, Experiencer, Fact
+from medie_fhir.model import Alignment, Assertion, Evidence, Experiencer, Fact, Sighting
 
 NOTE = "Stage IIIA. Neoadjuvant chemotherapy with docetaxel. Stage IV was ruled out."
 
@@ -22,6 +22,13 @@ def test_the_lexicon_keeps_its_words_and_tells_that_the_model_agrees() -> None:
     one = fact("Stage IIIA", "lexicon", confidence=0.9)
     (both,) = agreed([fact("IIIA", "model", confidence=0.95), one], by="lexicon")
     assert (both.value, both.readers, both.confidence) == ("Stage IIIA", ("lexicon", "model"), 0.95)
+
+
+def test_what_each_reader_gave_is_kept() -> None:
+    by_lexicon = Sighting(reader="lexicon", value="Stage IIIA", confidence=0.9)
+    by_model = Sighting(reader="model", value="IIIA", confidence=0.95)
+    seen = [fact("Stage IIIA", "lexicon", sightings=(by_lexicon,)), fact("IIIA", "model", sightings=(by_model,))]
+    assert [one.sightings for one in agreed(seen, by="lexicon")] == [(by_lexicon, by_model)]
 
 
 def test_a_phrase_that_holds_several_values_seconds_each_and_is_none_itself() -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from consumers.cli.evaluate.evaluation import Comparison, Evaluation, compare, evaluation
+from consumers.cli.evaluate.fit import fitted, write_fitted
 from consumers.cli.evaluate.reading import Chosen, read_notes, with_readers
 from consumers.cli.evaluate.run_file import Run, read_run
 from consumers.cli.evaluate.views import errors_view, evaluation_view, show, write_html
@@ -36,6 +37,9 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
     mapping: Annotated[Path | None, typer.Option(help="A mapping, in the place of the settings'.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a report with every note: patients' data.")] = None,
+    fit_confidence: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Fit the readers' confidences to these notes, as a task's file.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many notes.")] = None,
     errors: Annotated[int, typer.Option(min=0, help="Print so many errors, with the values: patients' data.")] = 0,
     config: Config = None,
@@ -63,6 +67,8 @@ def evaluate(  # noqa: PLR0917 - one parameter an option
     comparison = compare(made, evaluation(before, notes, configuration)) if before else None
     if html:
         write_html(html, made, comparison, gold.name)
+    if fit_confidence:
+        write_fitted(fit_confidence, fitted(made))
     _say(made, comparison, thresholds, as_json=as_json, errors=errors)
 
 

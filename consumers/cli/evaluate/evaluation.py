@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from consumers.cli.evaluate.cost import Cost, cost
 from consumers.cli.evaluate.predicted import Predicted
 from consumers.cli.evaluate.run_file import Run, RunHeader
+from medie_fhir.confidence import own_confidence
 from medie_fhir.configuration import Configuration
 from medie_fhir.evaluation import (
     Calibration,
@@ -23,22 +24,39 @@ from medie_fhir.evaluation import (
     score,
 )
 
-__all__ = ["Comparison", "Evaluation", "ReaderScores", "compare", "evaluation"]
+__all__ = ["Comparison", "Evaluation", "ReaderScores", "Reliability", "compare", "evaluation"]
 
 _SEED = 7  # the same draws at every call: two calls on the same run say the same
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderScores:
-    """One reader's figures: of what may be written and it saw, and of all that it saw."""
+    """One reader's figures: of what may be written and it saw, and of all that it saw, in its own words."""
 
     written: Scores
     saw: Scores
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """How the readers' own confidences hold, and the calibrated ones, of the same values."""
+
+    own: Calibration
+    calibrated: Calibration
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdicts]) -> Reliability:
+        """That of the values of these verdicts."""
+        return cls(calibration(verdicts, own_confidence), calibration(verdicts))
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One run's figures. ``verdicts``: on what may be written, by ``mapping`` and ``tables`` as they are now."""
+    """One run's figures. ``verdicts``: on what may be written, by ``mapping`` and ``tables`` as they are now.
+
+    ``read``: what the readers together read, before the policy. ``seen_reliability``: of all that
+    anyone saw, probable or not.
+    """
 
     header: RunHeader
     mapping: str
@@ -49,6 +67,9 @@ class Evaluation:
     scores: Scores
     intervals: Mapping[str, Interval]
     calibration: Calibration
+    read: Scores
+    written_reliability: Reliability
+    seen_reliability: Reliability
     readers: Mapping[str, ReaderScores]
     note_types: Mapping[str, tuple[int, Scores]]
     cost: Cost
@@ -66,7 +87,7 @@ class Comparison:
 def evaluation(run: Run, notes: Sequence[GoldNote], configuration: Configuration) -> Evaluation:
     """The figures of a run that holds these notes. Raises SettingsError."""
     lines = [run.lines[note.id] for note in notes]
-    predicted = Predicted.of(notes, {line.id: line.record for line in lines}, configuration)
+    predicted = Predicted.of(notes, {line.id: line.record for line in lines}, configuration, run.header.readers)
     fields, verdicts = predicted.fields, predicted.written()
     return Evaluation(
         header=run.header,
@@ -78,6 +99,9 @@ def evaluation(run: Run, notes: Sequence[GoldNote], configuration: Configuration
         scores=score(verdicts, fields),
         intervals=intervals(verdicts, fields, _chance()),
         calibration=calibration(verdicts),
+        read=score(predicted.read(), fields),
+        written_reliability=Reliability.of(verdicts),
+        seen_reliability=Reliability.of(predicted.seen()),
         readers={
             name: ReaderScores(score(predicted.written_of(name), fields), score(predicted.read_by(name), fields))
             for name in predicted.readers

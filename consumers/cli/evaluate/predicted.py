@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medie_fhir.confidence import Calibration, calibrated, combined, in_the_words_of
 from medie_fhir.configuration import Configuration
 from medie_fhir.drafting import Drafting
 from medie_fhir.evaluation import GoldNote, Matcher, Verdicts, judge_note, load_vocabulary
-from medie_fhir.model import CodedFact, ExtractionRecord
+from medie_fhir.model import CodedFact, ExtractionRecord, Fact
+from medie_fhir.reading import LEXICON, MODEL
 from medie_fhir.shipped import shipped
 from medie_fhir.transaction import SourceDocuments
 
@@ -30,6 +33,8 @@ class Predicted:
     facts: Mapping[str, tuple[CodedFact, ...]]
     fields: tuple[str, ...]
     matcher: Matcher
+    separators: Mapping[str, re.Pattern[str]]
+    calibration: Calibration | None
 
     @classmethod
     def of(
@@ -37,12 +42,20 @@ class Predicted:
         notes: Sequence[GoldNote],
         records: Mapping[str, ExtractionRecord | None],
         configuration: Configuration,
+        readers: Collection[str],
     ) -> Predicted:
-        """What the mapping and the tables make of the records. Raises SettingsError."""
+        """What calibration, mapping and tables, as they are now, make of the records. Raises SettingsError."""
         task = configuration.task
         drafting = Drafting(configuration.mapping, configuration.tables, SourceDocuments())
-        facts = {id_: drafting.coded(record) if record else () for id_, record in records.items()}
-        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name))
+        calibration = configuration.calibration if {LEXICON, MODEL} <= set(readers) else None
+        facts = {
+            id_: drafting.coded(record.model_copy(update={"facts": calibrated(record.facts, calibration)}))
+            if record
+            else ()
+            for id_, record in records.items()
+        }
+        separators = {name: rule.separator for name, rule in task.fields.items()}
+        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name), separators, calibration)
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -58,11 +71,24 @@ class Predicted:
         return self._judged(lambda one: one.written and reader in one.fact.readers)
 
     def read_by(self, reader: str) -> list[Verdicts]:
-        """The verdicts on all that a reader saw, whatever policy says of it."""
-        return self._judged(lambda one: reader in one.fact.readers)
+        """The verdicts on all that a reader saw, in its own words, whatever policy says of it."""
+        return self._verdicts(
+            lambda coded: in_the_words_of([one.fact for one in coded if reader in one.fact.readers], reader)
+        )
+
+    def read(self) -> list[Verdicts]:
+        """The verdicts on what the readers together read, whatever policy says of it."""
+        return self._verdicts(lambda coded: combined(coded, self.calibration))
+
+    def seen(self) -> list[Verdicts]:
+        """The verdicts on all that anyone saw, probable or not."""
+        return self._judged(lambda _: True)
 
     def _judged(self, counts: Callable[[CodedFact], bool]) -> list[Verdicts]:
+        return self._verdicts(lambda coded: [one.fact for one in coded if counts(one)])
+
+    def _verdicts(self, predicted: Callable[[Sequence[CodedFact]], Sequence[Fact]]) -> list[Verdicts]:
         return [
-            judge_note(note, [one.fact for one in self.facts[note.id] if counts(one)], self.fields, self.matcher)
+            judge_note(note, predicted(self.facts[note.id]), self.fields, self.matcher, self.separators)
             for note in self.notes
         ]

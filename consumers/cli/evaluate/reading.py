@@ -83,6 +83,7 @@ def _header(pipeline: Pipeline, model: ModelDescription, configuration: Configur
         server=model.server,
         readers=tuple(sorted(pipeline.options.readers)),
         lexicon=lexicon.digest if lexicon else None,
+        calibration=configuration.calibration.digest if configuration.calibration else None,
         cues=hashlib.sha256(shipped("schemas", "context", "cues.csv").read_bytes()).hexdigest(),
         tables=configuration.tables.digest,
         mapping=configuration.mapping.label,

@@ -23,7 +23,7 @@ _SCHEMA: Literal["medie.evaluation/1"] = "medie.evaluation/1"
 class RunHeader(Frozen):
     """By what a run was made, and of which gold file.
 
-    ``gold``, ``lexicon``, ``cues`` and ``tables`` are digests (SHA-256) of what they name.
+    ``gold``, ``lexicon``, ``calibration``, ``cues`` and ``tables`` are digests (SHA-256) of what they name.
     """
 
     schema_: Literal["medie.evaluation/1"] = Field(default=_SCHEMA, alias="schema")
@@ -37,6 +37,7 @@ class RunHeader(Frozen):
     server: str | None = None
     readers: tuple[str, ...]
     lexicon: str | None = None
+    calibration: str | None = None
     cues: str
     tables: str
     mapping: str

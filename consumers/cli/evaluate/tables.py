@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from consumers.cli.evaluate.evaluation import Comparison, Evaluation
+from consumers.cli.evaluate.evaluation import Comparison, Evaluation, Reliability
 from medie_fhir.evaluation import FieldScore, Grid, Interval, Scores
 
 __all__ = ["comparison_grid", "grids"]
@@ -94,6 +94,7 @@ def _made_by(made: Evaluation) -> str:
 def _readers(made: Evaluation) -> Iterable[tuple[str, tuple[str, ...]]]:
     count = len(made.notes)
     yield "written", _row(count, made.scores)
+    yield "read by all together", _row(count, made.read)
     for name, reader in made.readers.items():
         yield f"written, seen by {name}", _row(count, reader.written)
         yield f"all that {name} saw", _row(count, reader.saw)
@@ -115,11 +116,23 @@ def _traps(made: Evaluation) -> list[Grid]:
 
 
 def _calibration(made: Evaluation) -> list[Grid]:
-    rows = tuple(
-        (f"{b.low:.1f}–{b.high:.1f}", str(b.values), f"{b.confidence:.3f}", f"{b.right:.3f}")
-        for b in made.calibration.bins
-    )
-    return [Grid("Calibration", ("confidence", "values", "mean", "right"), rows)] if rows else []
+    figures = ("values", "mean", "right")
+    columns = ("confidence", *(f"{kind}: {name}" for kind in ("own", "calibrated") for name in figures))
+    of_all = [("Reliability of what is written", made.written_reliability)]
+    of_all.append(("Reliability of all that was seen", made.seen_reliability))
+    return [Grid(title, columns, rows) for title, one in of_all if (rows := _bins(one))]
+
+
+def _bins(one: Reliability) -> tuple[tuple[str, ...], ...]:
+    """A row for each tenth in which either has values, and the calibration errors."""
+    kinds = [{b.low: b for b in kind.bins} for kind in (one.own, one.calibrated)]
+    rows = []
+    for low in sorted({low for bins in kinds for low in bins}):
+        found = [bins.get(low) for bins in kinds]
+        cells = [(str(b.values), f"{b.confidence:.3f}", f"{b.right:.3f}") if b else ("", "", "") for b in found]
+        rows.append((f"{low:.1f}–{low + 0.1:.1f}", *cells[0], *cells[1]))
+    errors = ["" if kind.error is None else f"{kind.error:.3f}" for kind in (one.own, one.calibrated)]
+    return (*rows, ("calibration error", errors[0], "", "", errors[1], "", "")) if rows else ()
 
 
 def _sure(one: Interval) -> str:

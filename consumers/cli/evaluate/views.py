@@ -37,7 +37,11 @@ def write_html(file: Path, made: Evaluation, comparison: Comparison | None, gold
         ReportNote(verdicts, tuple(one for one in made.predicted.facts[verdicts.note.id] if not one.written))
         for verdicts in made.verdicts
     ]
-    text = html_report("Evaluation", about, _all_grids(made, comparison), notes)
+    plots = [
+        (title, (("own", one.own), ("calibrated", one.calibrated)))
+        for title, one in (("Written", made.written_reliability), ("All that was seen", made.seen_reliability))
+    ]
+    text = html_report("Evaluation", about, _all_grids(made, comparison), notes, plots)
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
             stream.write(text.encode())
@@ -54,6 +58,8 @@ def evaluation_view(made: Evaluation, comparison: Comparison | None) -> Json:
         **_scores(made.scores),
         "intervals": {name: [one.low, one.high] for name, one in made.intervals.items()},
         "calibration": asdict(made.calibration),
+        "reliability": {"written": asdict(made.written_reliability), "seen": asdict(made.seen_reliability)},
+        "read": _scores(made.read),
         "cost": made.cost.view(),
         "readers": {
             name: {"written": _scores(reader.written), "saw": _scores(reader.saw)}
