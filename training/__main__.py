@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import traceback
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,7 +34,12 @@ from training.rows import Row, read_rows, row_line
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(help="Make a LoRA adapter. See docs/training.md.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Make a LoRA adapter. See docs/training.md.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 RecipeName = Annotated[str, typer.Option("--recipe", help="cpu, gpu, or a YAML file.")]
 Rows = Annotated[Path, typer.Argument(help='JSONL of {"instruction", "input", "output": {field: value or null}}.')]
@@ -61,7 +67,9 @@ def prepare(
     )
     out.mkdir(parents=True, exist_ok=True)
     for name, side in (("train", made.train), ("validation", made.validation)):
-        with os.fdopen(os.open(out / f"{name}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(out / f"{name}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.writelines(row_line(row, task) for row in side)
     typer.echo(json.dumps(made.counts()))
 
@@ -256,14 +264,20 @@ def _tell(line: str) -> None:
 
 
 def main() -> None:
-    """Run the command. An error of ours is one clear line, and its exit code the one of ``medie-fhir``."""
+    """Run the command. An error of ours is one clear line, and its exit code the one of ``medie-fhir``.
+
+    Of any other error the text is left out: it may hold a note's.
+    """
     try:
         app(prog_name="python -m training")
     except MedieError as error:
         typer.echo(f"training: {type(error).__name__}: {error}", err=True)
-        sys.exit(
-            2 if isinstance(error, SettingsError | InvalidTask) else 3 if isinstance(error, DependencyMissing) else 1
-        )
+        wrong_use, missing = isinstance(error, SettingsError | InvalidTask), isinstance(error, DependencyMissing)
+        sys.exit(2 if wrong_use else 3 if missing else 1)
+    except Exception as error:  # noqa: BLE001 - the last place: beyond it Python would print the text
+        traceback.print_tb(error.__traceback__)
+        typer.echo(f"training: {type(error).__name__}, a fault of this program at the place above", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from medie_fhir.errors import SettingsError
 from training import checkpoint as kept
 from training.checkpoint import Checkpoint
 from training.examples import Example, batches
@@ -47,7 +48,8 @@ def train(
 ) -> Checkpoint:
     """Train, from the folder's checkpoint where there is one, and leave the best adapter in the model.
 
-    Writes ``checkpoint.pt`` and ``journal.jsonl``. Gives the state at the end.
+    Writes ``checkpoint.pt`` and ``journal.jsonl``. Gives the state at the end. Raises SettingsError where the loss is
+    no number any more.
     """
     import torch
 
@@ -100,6 +102,7 @@ def _step(model: Any, optimizer: Any, rows: list[Example], rate: float, plan: Pl
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    _finite(whole)
     return whole, sum(len(row.tokens) for row in rows)
 
 
@@ -112,12 +115,19 @@ def _judge(model: Any, held: Sequence[Example], plan: Plan, state: Checkpoint, j
     with torch.no_grad():
         parts = [float(_loss(model, held[i : i + plan.batch])) for i in range(0, len(held), plan.batch)]
     loss = sum(parts) / sum(len(row.tokens) - row.answer_from for row in held)
+    _finite(loss)
     state.seconds += time.monotonic() - began
     journal.write({"step": state.step, "validation": loss, "seconds": state.seconds})
     if loss < state.best_loss:
         state.best_loss, state.best_step, state.waited, state.best = loss, state.step, 0, kept.weights(model)
     else:
         state.waited += 1
+
+
+def _finite(loss: float) -> None:
+    """Refuse to go on from weights that are lost; what the last checkpoint holds is not."""
+    if not math.isfinite(loss):
+        raise SettingsError("the loss is no number any more: lower plan.learning_rate, and begin in another folder")
 
 
 def _loss(model: Any, rows: Sequence[Example]) -> Any:

@@ -48,6 +48,7 @@ SEEN = [
     ("Colon cancer, loss of immunostaining for MSH6.", ["loss of MSH6"]),
     ("Chronic myeloid leukaemia: BCR-ABL1 0.04% IS.", ["BCR-ABL1 0.04% IS"]),
     ("Melanoma with a high tumor mutational burden (TMB-high).", ["high tumor mutational burden (TMB-high)"]),
+    ("Colon cancer, dMMR with loss of PMS2.", ["dMMR"]),
 ]
 
 NOT_SEEN = [

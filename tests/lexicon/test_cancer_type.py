@@ -24,6 +24,7 @@ SEEN = [
     ("CA of the prostate was confirmed.", ["CA of the prostate"]),
     ("Squamous cell ca of the lung.", ["Squamous cell ca of the lung"]),
     ("IDC of the left breast was found.", ["IDC of the left breast"]),
+    ("Malignant neoplasm of breast. Secondary malignant neoplasm of colon.", ["Malignant neoplasm of breast"]),
 ]
 
 NOT_SEEN = [

@@ -31,6 +31,8 @@ SEEN = [
     ("Restaging of the breast cancer: stable dz.", ["stable dz"]),
     ("Partial remission (PR) of the follicular lymphoma.", ["Partial remission (PR)"]),
     ("Breast cancer, pathologic complete response (no residual carcinoma).", ["pathologic complete response"]),
+    ("Ovarian ca in complete remission.", ["complete remission"]),
+    ("Glioblastoma; no residual enhancing tumour.", ["no residual enhancing tumour"]),
 ]
 
 NOT_SEEN = [

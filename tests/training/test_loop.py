@@ -161,6 +161,21 @@ def test_four_bits_without_a_gpu_are_refused_with_what_to_do(tiny: Path, data: P
     assert "bitsandbytes" in done.stderr or "CUDA" in done.stderr
 
 
+def test_a_rate_that_destroys_the_weights_ends_the_training(tiny: Path, data: Path, tmp_path: Path) -> None:
+    plan = recipe(tmp_path, tiny, learning_rate=1e30, warmup=0)
+    done = subprocess.run(
+        command("train", data, "--out", tmp_path / "run", "--recipe", plan),
+        cwd=REPO,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "lower plan.learning_rate" in done.stderr
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
 def test_another_recipe_or_other_data_does_not_go_on_with_a_training(tiny: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     trained(data, out, recipe(tmp_path, tiny), "--epochs", "1")
