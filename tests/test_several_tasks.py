@@ -232,7 +232,7 @@ async def test_of_a_task_that_shares_a_fields_name_the_ids_of_these_facts_are_it
 ) -> None:
     text = shipped("schemas", "tasks", "oncology.yaml").read_text(encoding="utf-8")
     board = tmp_path / "board.yaml"
-    board.write_text(re.sub(r"(?m)^(name: \S+|lexicon: .*|confidence: .*)$", "", text) + "\nname: board\n", encoding="utf-8")
+    board.write_text(re.sub(r"(?m)^((name|lexicon|confidence): .*)$", "", text) + "\nname: board\n", encoding="utf-8")
     mapping = tmp_path / "board-mapping.yaml"
     text = shipped("mappings", "default.yaml").read_text(encoding="utf-8")
     mapping.write_text(re.sub(r"(?m)^task: \S+", "task: board", text), encoding="utf-8")
