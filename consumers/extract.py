@@ -137,4 +137,5 @@ class ExtractWorker:
         if record.outcome is Outcome.RETRACTED:
             return Verdict.RETRACTED, record.reason.value if record.reason else None, ()
         seen = (Seen.of(reading, MODEL) for reading in record.readings)
-        return Verdict.ACCEPTED, record.outcome.value, tuple(filter(None, seen))
+        extracted = any(reading.outcome is Outcome.EXTRACTED for reading in record.readings)
+        return Verdict.ACCEPTED, (Outcome.EXTRACTED if extracted else record.outcome).value, tuple(filter(None, seen))

@@ -46,6 +46,7 @@ from medie_fhir.shadow_reading import Compared, ShadowReading
 from medie_fhir.subjects import SubjectOptions, Subjects
 from medie_fhir.telemetry import Silent, Telemetry
 from medie_fhir.transaction import (
+    Reviewed,
     SourceDocuments,
     Standing,
     Unmarked,
@@ -150,11 +151,16 @@ class Pipeline:
     def writing(self, record: ExtractionRecord) -> Writing:
         """The record with what writes it.
 
-        What a task read that has no mapping here is not written, and where none has, the first is as by ours: what
-        stands of it no longer holds then.
+        What a task read that has no mapping here is not written, and what stands of it no longer holds.
         """
         known = [by.part(reading) for reading in record.readings if (by := self.of_task(reading))]
-        return Writing(tuple(known) or (self.part(record.readings[0]),))
+        nothing = self.part(record.readings[0].model_copy(update={"facts": ()}))
+        return Writing(tuple(known) or (nothing,), self.reviewed_by)
+
+    @property
+    def reviewed_by(self) -> frozenset[Reviewed]:
+        """What the mappings of all tasks here make of what a person has changed."""
+        return frozenset((self.mapping.file.reviewed,))
 
     def of_task(self, record: ExtractionRecord) -> Pipeline | None:
         """Whose task read the record."""
@@ -290,7 +296,8 @@ class Pipeline:
     def _coded(self, writing: Writing) -> Writing:
         """With the facts, coded by the tables."""
         with self.telemetry.station("coding"):
-            return Writing(tuple(replace(part, facts=part.drafting.coded(part.record)) for part in writing.parts))
+            parts = tuple(replace(part, facts=part.drafting.coded(part.record)) for part in writing.parts)
+            return replace(writing, parts=parts)
 
     async def _answered(self, part: Part) -> Part:
         """With what the tables don't know coded by the terminology server, where one is."""
@@ -307,7 +314,8 @@ class Pipeline:
         record = writing.record
         if standing.outdates(record) or self._unmarked.outdates(record, standing):
             return Published("stale")
-        writing = Writing(tuple([await self._answered(part) for part in self._coded(writing).parts]))
+        writing = self._coded(writing)
+        writing = replace(writing, parts=tuple([await self._answered(part) for part in writing.parts]))
         if (draft := await self._draft(writing, standing, earlier)) is None:
             self._unmarked.remember(record)
             return Published("empty")

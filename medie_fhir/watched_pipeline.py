@@ -14,6 +14,7 @@ from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelServer
 from medie_fhir.routing import Fit, readers
 from medie_fhir.terminology_server import AskedTerminology
+from medie_fhir.transaction import Reviewed
 
 __all__ = ["WatchedPipeline"]
 
@@ -70,3 +71,8 @@ class WatchedPipeline(Pipeline):
     def of_task(self, record: ExtractionRecord) -> Pipeline | None:
         """See :class:`Pipeline`."""
         return super().of_task(record) or self.others.get(record.produced.task_name)
+
+    @property
+    def reviewed_by(self) -> frozenset[Reviewed]:
+        """See :class:`Pipeline`."""
+        return super().reviewed_by.union(*(other.reviewed_by for other in self.others.values()))

@@ -34,10 +34,12 @@ class Part:
 class Writing:
     """All parts of one record, never none: what one of them takes no more, and no other, no longer holds.
 
-    ``made`` and ``says`` raise RenderError.
+    ``reviewed_by``: what the mappings of all tasks of the settings make of what a person has changed; one that has no
+    part any more may have written what stands. ``made`` and ``says`` raise RenderError.
     """
 
     parts: tuple[Part, ...]
+    reviewed_by: frozenset[Reviewed] = frozenset()
 
     @property
     def record(self) -> ExtractionRecord:
@@ -59,7 +61,7 @@ class Writing:
     @property
     def reviewed(self) -> Reviewed:
         """What becomes of what someone else has changed: the most careful word of all, for it may be any's."""
-        said = {part.drafting.mapping.file.reviewed for part in self.parts}
+        said = self.reviewed_by | {part.drafting.mapping.file.reviewed for part in self.parts}
         return next(word for word in _MOST_CAREFUL_FIRST if word in said)
 
     def of(self, document: DocumentInfo) -> Writing:
@@ -67,7 +69,7 @@ class Writing:
         if document is self.record.document:
             return self
         known = {"document": document}
-        return Writing(tuple(replace(p, record=p.record.model_copy(update=known)) for p in self.parts))
+        return replace(self, parts=tuple(replace(p, record=p.record.model_copy(update=known)) for p in self.parts))
 
     def says(self, standing: Standing) -> bool:
         """Whether there is anything to be said, so that the patient must be known."""

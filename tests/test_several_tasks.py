@@ -185,6 +185,35 @@ async def test_without_the_route_what_its_task_wrote_is_taken_back_and_with_it_w
     assert rig.holding() == of_both
 
 
+async def test_what_a_task_without_a_mapping_read_alone_is_not_written_by_another_tasks_mapping(
+    rig: Rig, event: Callable[..., bytes]
+) -> None:
+    await rig.run(event(LETTER, **BOARD))
+    (record,) = rig.records
+    unknown = record.produced.model_copy(update={"task": "nephrology@1"})  # it too may have a field "stage"
+    alone = record.model_copy(update={"produced": unknown, "also": ()})
+    assert rig.pipeline.bundle(alone) is None
+    assert rig.pipeline.coded(alone) == ()
+    await rig.pipeline.publish(alone)
+    assert rig.holding() == {}
+
+
+async def test_of_what_a_person_edited_the_most_careful_mapping_decides_also_where_its_task_has_no_part_any_more(
+    rig: Rig, event: Callable[..., bytes]
+) -> None:
+    hearts = rig.pipeline.others["cardiology"]
+    for pipeline, word in ((rig.pipeline, "overwrite"), (hearts, "keep")):
+        file = pipeline.mapping.file.model_copy(update={"reviewed": word})
+        pipeline.use(replace(pipeline.mapping, file=file), pipeline.tables)
+    await rig.run(event(LETTER, version="1", **BOARD))
+    of_hearts = {t["reference"] for t in rig.provenances()["cardiology"]["target"]}
+    theirs = next(c for c in rig.twin.current("Condition") if place(c) in of_hearts)
+    status = {"coding": [{"system": theirs["verificationStatus"]["coding"][0]["system"], "code": "confirmed"}]}
+    await rig.twin.transact(transaction([{**theirs, "verificationStatus": status}]))
+    await rig.run(event(LETTER, version="2", status="entered-in-error", **BOARD))
+    assert rig.holding().keys() == {place(theirs)}
+
+
 async def test_what_a_person_confirmed_of_one_task_stays_when_the_letter_no_longer_fits_it(
     rig: Rig, event: Callable[..., bytes]
 ) -> None:

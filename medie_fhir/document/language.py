@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,20 +22,45 @@ __all__ = ["Languages", "load_languages"]
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ACCENTED = re.compile(r"[^\W\d_]*[ß-öø-ɏḀ-ỿ][^\W\d_]*")
-# letters of no Latin alphabet: neither those, nor combining, letter-like, ligatured, wide ones
-_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\uff00-\uff60]")
-_FEWEST = 2  # different words: one alone may be a name, repeated through all of a note
+# Letters of no Latin alphabet (nor combining, letter-like, ligatured or wide ones). One alone (κ) is a symbol.
+_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u036f\u1e00-\u1eff\u2000-\u2bff\ufb00-\ufb06\uff00-\uff60]{2,}")
+_ABBREVIATION = 4  # letters at most, all of them capitals: DNI, ALLO, AUS are no words of Polish, Italian or German
+_LONG = 5  # letters of a word that is no abbreviation, in whatever case it was typed
+_TELLING = 8  # letters of a word that tells alone, where nothing speaks for ours: "métastase"
+_MANY = 4  # different words that tell without a long one
 _FEWEST_ACCENTED = 3
+_ACCENTED_SHARE = 4  # a quarter of the words at least: three accented names are no language
 _FEWEST_LETTERS = 6
 _MINOR = 2  # a note is of another language where it has half as many of its words as of ours: a third is enough
 _LETTERS = 5  # a fifth of the letters, for a script that writes a word in one or two
+# ISO 639-2, which some senders write; and what says that it tells nothing
+_CODES = {
+    "eng": "en",
+    "deu": "de",
+    "ger": "de",
+    "fra": "fr",
+    "fre": "fr",
+    "spa": "es",
+    "ita": "it",
+    "por": "pt",
+    "nld": "nl",
+    "dut": "nl",
+    "swe": "sv",
+    "dan": "da",
+    "nob": "nb",
+    "nor": "nb",
+    "no": "nb",
+    "pol": "pl",
+    **dict.fromkeys(("und", "mul", "zxx", "mis", ""), None),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Languages:
     """What is done with a note by its language. ``read``: the languages that the readers know; ``words``: of each.
 
-    ``other``: what to do with a note of another one. Raises SettingsError for a language that ``words`` doesn't have.
+    ``other``: what to do with a note of another one; where all are processed, any language may be named. Raises
+    SettingsError for a language that ``words`` doesn't have.
     """
 
     words: Mapping[str, frozenset[str]]
@@ -43,7 +68,8 @@ class Languages:
     other: Literal["process", "skip", "refuse"] = "skip"
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.read) - self.words.keys()):
+        unknown = sorted(set(self.read) - self.words.keys())
+        if unknown and self.other != "process":
             told = f"{', '.join(unknown)}: can't be told from others; those that can: {', '.join(sorted(self.words))}"
             raise SettingsError(f"notes.languages: {told}")
 
@@ -60,27 +86,27 @@ class Languages:
 
         Its words tell; where they don't, its sender's tag does, and where there is none, it is taken for one of ours.
         """
-        folded = _folded(text)
-        found = Counter(_WORD.findall(folded))
-        ours = frozenset[str]().union(*(self.words[language] for language in self.read))
+        composed = unicodedata.normalize("NFC", text)
+        found = Counter(map(str.casefold, _WORD.findall(composed)))
+        ours = frozenset[str]().union(*(self.words.get(language, frozenset()) for language in self.read))
         votes = _votes(found, ours)
-        foreign = max(
-            (_votes(found, self.words[code] - ours) for code in self.words.keys() - set(self.read)), default=0
-        )
-        if foreign and foreign * _MINOR >= votes:
+        if self._has_words_of_others(Counter(_spelt_out(composed)), ours, votes):
             return True
-        if self._is_of_other_letters(folded, found, votes):
+        if _is_of_other_letters(composed, found, votes):
             return True
-        return not votes and declared is not None and declared.partition("-")[0].lower() not in self.read
+        return not votes and declared is not None and _code(declared) not in (None, *self.read)
 
-    @staticmethod
-    def _is_of_other_letters(text: str, found: Mapping[str, int], votes: int) -> bool:
-        """Whether a text is written in letters that the words of no language here tell: Cyrillic, Czech, Chinese."""
-        strange = len(_OTHER_SCRIPT.findall(text))
-        if strange >= _FEWEST_LETTERS and strange * _LETTERS >= sum(len(word) * n for word, n in found.items()):
-            return True
-        accented = {word: n for word, n in found.items() if _ACCENTED.fullmatch(word)}
-        return len(accented) >= _FEWEST_ACCENTED and sum(accented.values()) > votes
+    def _has_words_of_others(self, found: Mapping[str, int], ours: frozenset[str], votes: int) -> bool:
+        """Whether another language has its third of the words."""
+        for code in self.words.keys() - set(self.read):
+            theirs = [word for word in self.words[code] - ours if word in found]
+            longest = max(map(len, theirs), default=0)
+            tells = len(theirs) > 1 and (longest >= _LONG or len(theirs) >= _MANY)
+            if tells and sum(found[word] for word in theirs) * _MINOR >= votes:
+                return True
+            if longest >= _TELLING and not votes:
+                return True
+        return False
 
 
 def load_languages(text: str) -> Mapping[str, frozenset[str]]:
@@ -100,7 +126,31 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
+def _spelt_out(text: str) -> Iterator[str]:
+    """The words, in one case, without what may be an abbreviation."""
+    return (word.casefold() for word in _WORD.findall(text) if len(word) > _ABBREVIATION or not word.isupper())
+
+
 def _votes(found: Mapping[str, int], words: Iterable[str]) -> int:
-    """How often a text has words of a language; one word alone is no vote."""
+    """How often a text has words of our own languages; one word alone is no vote."""
     counts = [found[word] for word in words if word in found]
-    return sum(counts) if len(counts) >= _FEWEST else 0
+    return sum(counts) if len(counts) > 1 else 0
+
+
+def _is_of_other_letters(text: str, found: Mapping[str, int], votes: int) -> bool:
+    """Whether a text is written in letters that the words of no language here tell: Cyrillic, Czech, Chinese.
+
+    A capitalised word may be a name or an eponym.
+    """
+    strange = sum(map(len, _OTHER_SCRIPT.findall(text)))
+    if strange >= _FEWEST_LETTERS and strange * _LETTERS >= sum(len(word) * n for word, n in found.items()):
+        return True
+    accented = Counter(word for word in _WORD.findall(text) if word[0].islower() and _ACCENTED.fullmatch(word))
+    many = sum(accented.values())
+    return len(accented) >= _FEWEST_ACCENTED and many > votes and many * _ACCENTED_SHARE >= sum(found.values())
+
+
+def _code(declared: str) -> str | None:
+    """The language of a tag (BCP 47), as the settings name it; None where it tells nothing."""
+    code = declared.partition("-")[0].strip().lower()
+    return _CODES.get(code, code)

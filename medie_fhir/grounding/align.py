@@ -119,13 +119,20 @@ def _is_pointed_at(value: str, note: NoteText, window: Span) -> bool:
         s.start <= window.start and window.end <= s.end and s != window for s in note.sentences
     ):
         return False
+    shouted = note.text[slice(*window)].isupper()
     wanted, there = value.split(), note.text[slice(*window)].split()
     return there == wanted or any(
         there[:cut] == wanted[:cut]
         and there[cut - len(wanted) :] == wanted[cut:]
-        and not any(tells_a_result(word.lower().strip(",:;()")) for word in there[cut : cut - len(wanted)])
+        and not any(_parts(word, shouted=shouted) for word in there[cut : cut - len(wanted)])
         for cut in range(1, len(wanted))
     )
+
+
+def _parts(word: str, *, shouted: bool) -> bool:
+    """Whether what stands behind a word is of something else: of another result, another gene, another statement."""
+    named = word.isalpha() and word.isupper() and not shouted
+    return named or word.endswith(";") or tells_a_result(word.lower().strip(",:;()"))
 
 
 def _sentences(note: NoteText, window: Span) -> list[Span]:

@@ -21,7 +21,7 @@ from medie_fhir.model import DocumentInfo, Json, Produced
 from medie_fhir.telemetry import passing_on
 from medie_fhir.transaction import BASE, device, document_id, transaction
 
-PRODUCED = Produced(at="2026-01-01T00:00:00Z", software="s", task="t", task_digest="d", model="m")
+PRODUCED = Produced(at="2026-01-01T00:00:00Z", software="s", task="oncology@1", task_digest="d", model="m")
 NOT_JSON = transaction([{"resourceType": "Condition", "id": "c", "value": float("nan")}])
 MAPPING = "default@1 (abc)"
 

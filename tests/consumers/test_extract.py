@@ -43,7 +43,7 @@ FAILURES: Mapping[str, MedieError | Exception] = {
     "retry": ModelUnavailable("away"),
     "stop": FhirUnauthorized("401"),
 }
-PRODUCED = Produced(at="2026-01-01T00:00:00Z", software="s", task="t", task_digest="d", model="m")
+PRODUCED = Produced(at="2026-01-01T00:00:00Z", software="s", task="oncology@1", task_digest="d", model="m")
 
 
 class WordPipeline:

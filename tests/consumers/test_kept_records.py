@@ -11,7 +11,7 @@ from medie_fhir.adapters.fhir_twin import FhirTwin
 from medie_fhir.errors import RecordError, SettingsError
 from medie_fhir.model import DocumentInfo, DocumentVersion, ExtractionRecord, Outcome, Produced
 
-PRODUCED = Produced(at="2026-01-02T10:00:00Z", software="s", task="t@1", task_digest="d", model="m")
+PRODUCED = Produced(at="2026-01-02T10:00:00Z", software="s", task="oncology@1", task_digest="d", model="m")
 
 
 def record(document: str, version: str, model: str = "m") -> bytes:

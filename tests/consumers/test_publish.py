@@ -28,7 +28,7 @@ class IdPipeline:
     def record(self, value: bytes) -> ExtractionRecord:
         if value == b"{":
             raise RecordError("not a record")
-        produced = Produced(at="2026-01-01T00:00:00Z", software="s", task="t", task_digest="d", model="m")
+        produced = Produced(at="2026-01-01T00:00:00Z", software="s", task="oncology@1", task_digest="d", model="m")
         return ExtractionRecord(
             document=DocumentInfo(reference=value.decode()), produced=produced, outcome=Outcome.EXTRACTED
         )

@@ -16,7 +16,7 @@ from medie_fhir.errors import RecordError, SettingsError, TopicMissing
 from medie_fhir.model import DocumentInfo, DocumentVersion, ExtractionRecord, Outcome, Produced
 from medie_fhir.settings import Settings
 
-PRODUCED = Produced(at="2026-01-02T10:00:00Z", software="s", task="t@1", task_digest="d", model="m")
+PRODUCED = Produced(at="2026-01-02T10:00:00Z", software="s", task="oncology@1", task_digest="d", model="m")
 
 
 def stored(document: str, version: int | None = None, *, model: str = "m") -> bytes:

@@ -38,6 +38,9 @@ FOREIGN = {
     "German, of abbreviations": "Z.n. Mastektomie links. ER pos., HER2 neg. Kein Anhalt für Rezidiv.",
     "German, without umlauts": "Keine Auffaelligkeiten ueber der Lunge, kein Rezidiv nach Operation",
     "German, in capitals": "KEIN NACHWEIS VON METASTASEN IN DER UNTERSUCHUNG",
+    "German, a word": "Metastasen ausgeschlossen. Mammakarzinom pT2.",
+    "French, a word": "Pas de métastase. Carcinome pulmonaire, stade IV.",
+    "Spanish, a word": "No hay metástasis. Carcinoma ductal infiltrante, HER2 negativo.",
     "French, a line": "Pas d'argument pour une récidive.",
     "French, of radiology": "TDM thoracique : aucun nodule. Foie sans particularité.",
     "Spanish, a line": "TC de tórax: sin hallazgos patológicos en los pulmones.",
@@ -63,6 +66,19 @@ READ = {
     "a name": "Pt: Jürgen Kein, dr. von der Leyen. AML. Kein.",
     "a name in another script": "Name: 山田太郎. Adenocarcinoma of the lung, stage IIIA, seen with his wife today.",
     "a quotation": "The patient says 'me duele la cabeza desde ayer' and denies any other pain in her history.",
+    "a ward's shorthand": "DNR/DNI. CT head: no ICH.",
+    "a transplant": "AML s/p allo-SCT day +100. IL-6 normal. Denies SI/HI.",
+    "oncologists' shorthand": "Pt seen by med onc. Mod diff adenoca of colon, stage IIIB. KRAS G12D. Plan FOLFOX.",
+    "two short words": "Hold med till next visit.",
+    "a reference": "Smith et al. N Engl J Med 2018",
+    "an address": "DA-EPOCH-R cycle 3. Contact silva@hospital.com",
+    "tests by their initials": "DAT 3+. HFE C282Y het. Thyroid FNA: AUS. DAS28 2.1.",
+    "a name with accents": "Pt: José Núñez Peña. Dx: NSCLC stage IV. Rx: osimertinib 80 mg.",
+    "a name in capitals": "PT: JOSÉ NÚÑEZ PEÑA. DX: NSCLC STAGE IV.",
+    "eponyms": "PMH: Sjögren, Ménière, Guillain-Barré. Stage IIA breast ca.",
+    "light chains": "sFLC: κ 412 mg/L, λ 8 mg/L, κ/λ 51. Prior κ 380, λ 9, κ/λ 42.",
+    "units": "Fe 12 µM; Cu 11 µM; Zn 9 µM; Se 1 µM; K 4 µM; Na 5 µM",
+    "a surname that is a word": "Dr. Lunge referred. Mamma ca dx 2011, ER+ PR+.",
     "no letters": "138 4.1 102 24 14 0.9",
     "nothing": "",
 }
@@ -89,6 +105,9 @@ def test_our_sample_notes_are_english(note: Path) -> None:
         ("CT chest. NAD.", "de-CH", True),
         ("CT chest. NAD.", "en-GB", False),
         ("CT chest. NAD.", "EN", False),
+        ("CT chest. NAD.", "eng", False),
+        ("CT chest. NAD.", "ger", True),
+        ("CT chest. NAD.", "und", False),
         ("CT chest. NAD.", None, False),
         ("The patient was seen today and is well.", "de", False),
         (GERMAN, "en", True),
@@ -141,6 +160,7 @@ def test_an_attachments_tag_reaches_it() -> None:
 def test_a_language_without_a_list_cannot_be_asked_for() -> None:
     with pytest.raises(SettingsError, match=r"notes\.languages: xx: can't be told"):
         Languages(WORDS, ("en", "xx"))
+    assert not Languages(WORDS, ("xx",), other="process").check(GERMAN)
 
 
 @pytest.mark.parametrize("text", ["- en", "en: [a, b]", "en: [", "7"])

@@ -256,6 +256,9 @@ def test_a_fuzzy_mention_is_bounded_in_length(words: list[str], fillers: list[st
         ("PSA 5.6", "PSA on 3/4/2010 was 15.6", False),
         ("ER negative", "ER positive, PR weakly negative", False),
         ("PSA 5.6", "PSA on 3/4/2010 was not 5.6", False),
+        ("PSA 5.6", "PSA ON 3/4/2010 WAS 5.6", True),
+        ("EGFR mutation", "EGFR testing; patient has a mutation", False),
+        ("EGFR mutation", "EGFR tested and KRAS mutation", False),
         ("PSA 5.6", "PSA " + "and so on, it " * 12 + "was 5.6", False),
     ],
 )

@@ -44,7 +44,7 @@ def record() -> ExtractionRecord:
         document=DocumentInfo(
             reference="DocumentReference/d1", subject={"reference": "Patient/p1"}, date="2026-01-01T09:00:00Z"
         ),
-        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="t", task_digest="d", model="m"),
+        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="oncology@1", task_digest="d", model="m"),
         outcome=Outcome.EXTRACTED,
     )
 

@@ -81,7 +81,7 @@ def record_of(
 ) -> ExtractionRecord:
     return ExtractionRecord(
         document=DocumentInfo(reference="DocumentReference/d1", subject=subject, encounter=encounter),
-        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="t@1", task_digest="d", model="m"),
+        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="oncology@1", task_digest="d", model="m"),
         outcome=Outcome.RETRACTED if retracted else Outcome.EXTRACTED,
         reason=retracted,
     )

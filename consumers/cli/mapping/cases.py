@@ -109,14 +109,16 @@ def _result(pipeline: Pipeline, file: Path) -> _Result:
         case = load_case(text, file.name, pipeline.fields)
     except InvalidMapping as error:
         return _Result(faults=tuple(error.faults))
+    produced = case.record.produced.model_copy(update={"task": pipeline.task.name})
+    record = case.record.model_copy(update={"produced": produced})
     try:
-        found = pipeline.resources(case.record, case.record.produced.at)
+        found = pipeline.resources(record, produced.at)
     except RenderError as error:
         return _Result(case.about, faults=(str(error),))
     expected = case.expect or ()
     faults = (_UNSAID,) if case.expect is None else ()
     told = mismatches(expected, found, exact=case.exact)
-    held_back = tuple(fact for fact in pipeline.coded(case.record) if not fact.written) if told else ()
+    held_back = tuple(fact for fact in pipeline.coded(record) if not fact.written) if told else ()
     instead = expecting(text, updated(expected, found, exact=case.exact))
     return _Result(case.about, tuple(told), held_back, faults, instead)
 

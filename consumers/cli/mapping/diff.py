@@ -135,12 +135,16 @@ class _Rendered:
 
 
 def _rendered(pipeline: Pipeline, record: ExtractionRecord) -> _Rendered:
+    """What the record becomes; what several tasks read, each by the mapping of its task."""
     source = pipeline.options.documents.reference(record.document)
-    facts = pipeline.coded(record)
-    made = render(record, facts, pipeline.mapping.file, source=source, recorded=record.produced.at, system=FACTS)
-    fields = {coded.id: coded.fact.field for coded in facts}
-    of_parts = {r["id"]: fields.get(r["id"]) or fields[r["id"].rpartition("-")[0]] for r in made}
-    return _Rendered(made, of_parts)
+    rendered = _Rendered([], {})
+    for part in pipeline.writing(record).parts:
+        read, mapping, facts = part.record, part.drafting.mapping.file, part.drafting.coded(part.record)
+        made = render(read, facts, mapping, source=source, recorded=read.produced.at, system=FACTS)
+        fields = {coded.id: coded.fact.field for coded in facts}
+        rendered.resources.extend(made)
+        rendered.fields.update({r["id"]: fields.get(r["id"]) or fields[r["id"].rpartition("-")[0]] for r in made})
+    return rendered
 
 
 async def _compared(

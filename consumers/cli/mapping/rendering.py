@@ -61,15 +61,23 @@ class Rendering:
 
 
 def rendering(pipeline: Pipeline, record: ExtractionRecord) -> Rendering:
-    """What the pipeline's mapping makes of a record. Raises RenderError."""
+    """What the pipeline's mapping makes of a record, or each task's of what it read. Raises RenderError."""
     bundle = pipeline.bundle(record)
-    explanation = explain(
-        record,
-        pipeline.coded(record),
-        pipeline.mapping.file,
-        source=pipeline.options.documents.reference(record.document),
-        recorded=record.produced.at,
-        system=FACTS,
+    source = pipeline.options.documents.reference(record.document)
+    explained = [
+        explain(
+            part.record,
+            part.drafting.coded(part.record),
+            part.drafting.mapping.file,
+            source=source,
+            recorded=part.record.produced.at,
+            system=FACTS,
+        )
+        for part in pipeline.writing(record).parts
+    ]
+    explanation = Explanation(
+        tuple(resource for each in explained for resource in each.resources),
+        tuple(held for each in explained for held in each.held_back),
     )
     by_id = {e.resource["id"]: e for e in explanation.resources}
     entries = (bundle or {}).get("entry", [])

@@ -42,7 +42,7 @@ def fact(field: str, value: str, assertion: str = "present", *, places: int = 1)
 def line(document: str, *facts: Fact) -> str:
     return ExtractionRecord(
         document=DocumentInfo(reference=f"DocumentReference/{document}", subject={"reference": "Patient/p"}),
-        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="t@1", task_digest="d", model="m"),
+        produced=Produced(at="2026-01-02T10:00:00Z", software="s", task="oncology@1", task_digest="d", model="m"),
         outcome=Outcome.EXTRACTED,
         facts=facts,
     ).to_json()
