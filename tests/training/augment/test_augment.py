@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medie_fhir.extraction import Task, in_sight
@@ -90,6 +90,7 @@ def test_a_value_takes_the_notes_words(rows: list[Row], phrases: Phrases) -> Non
 
 
 @given(seed=SEEDS, which=st.integers(0, 2))
+@example(seed=276, which=1)  # the sentence and what follows it begin with the same letter
 def test_a_distractor_leaves_the_answer_and_every_word_of_the_note(
     seed: int, which: int, rows: list[Row], phrases: Phrases
 ) -> None:
@@ -101,8 +102,8 @@ def test_a_distractor_leaves_the_answer_and_every_word_of_the_note(
     longer = len(made.text) - len(row.text)
     places = [i for i in range(start + 1) if made.text[:i] + made.text[i + longer :] == row.text]
     assert places
-    added = made.text[places[-1] : places[-1] + longer]
-    named = [value for values in phrases.values.values() for value in values if stands_in(value, added)]
+    added = [made.text[place : place + longer] for place in places]
+    named = [value for values in phrases.values.values() for value in values if any(stands_in(value, a) for a in added)]
     assert named
     assert not any(stands_in(value, row.text) for value in named)
     assert not any(value and stands_in(name, value) for value in row.answer.values() for name in named)
