@@ -80,7 +80,7 @@ def read_calibration(settings: Settings, task: Task) -> Calibration | None:
     if task.confidence is None:
         return None
     path = _named(settings.task, "schemas", "tasks").parent / task.confidence
-    return load_calibration(_read(path), path.name, task.fields)
+    return load_calibration(_read(path), task.confidence, task.fields)
 
 
 def read_mapping(settings: Settings, task: Task) -> Mapping:

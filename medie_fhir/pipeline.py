@@ -153,9 +153,8 @@ class Pipeline:
 
         What a task read that has no mapping here is not written, and what stands of it no longer holds.
         """
-        known = [by.part(reading) for reading in record.readings if (by := self.of_task(reading))]
-        nothing = self.part(record.readings[0].model_copy(update={"facts": ()}))
-        return Writing(tuple(known) or (nothing,), self.reviewed_by)
+        known = tuple(by.part(reading) for reading in record.readings if (by := self.of_task(reading)))
+        return Writing(known or (self.part(record.readings[0].model_copy(update={"facts": ()})),), self.reviewed_by)
 
     @property
     def reviewed_by(self) -> frozenset[Reviewed]:

@@ -13,6 +13,7 @@ from medie_fhir.errors import SettingsError
 from medie_fhir.extraction import Task
 from medie_fhir.model_servers import open_served
 from medie_fhir.pipeline import Pipeline
+from medie_fhir.reading import MODEL
 from medie_fhir.routing import Fit
 from medie_fhir.settings import Route, Settings
 from medie_fhir.watched_pipeline import WatchedPipeline
@@ -31,7 +32,8 @@ def route_configurations(settings: Settings) -> tuple[Configuration, ...]:
             " each task has one route, or is the settings' own"
         )
     for number, (route, configuration) in enumerate(zip(settings.routes, made, strict=True)):
-        if route.model is None and own is not None and configuration.task.adapter != own.adapter:
+        asked = route.model is None and MODEL in settings.readers
+        if asked and own is not None and configuration.task.adapter != own.adapter:
             raise SettingsError(
                 f"routes.{number}.model: name the adapter that has learned the questions of"
                 f" '{configuration.task.adapter}': that of the other notes has learned those of '{own.adapter}'"

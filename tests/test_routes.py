@@ -110,6 +110,11 @@ def test_a_route_that_can_not_be_is_told(vllm: Any, route: dict[str, Any], told:
         route_configurations(settings_of(vllm, ROUTE | route))
 
 
+def test_where_no_model_is_asked_a_route_names_none(vllm: Any) -> None:
+    settings = settings_of(vllm, ROUTE | {"model": None}).model_copy(update={"readers": ("lexicon",)})
+    assert [configuration.task.name for configuration in route_configurations(settings)] == ["cardiology"]
+
+
 def test_a_routes_mapping_must_be_for_its_task(vllm: Any) -> None:
     with pytest.raises(InvalidMapping):
         route_configurations(settings_of(vllm, ROUTE | {"mapping": "default"}))

@@ -29,6 +29,7 @@ from medie_fhir.fhir_servers import is_asked, open_source, open_target, proven, 
 from medie_fhir.model import Json
 from medie_fhir.model_servers import check_learned, open_model
 from medie_fhir.ports import FhirServer
+from medie_fhir.routes import route_configurations
 from medie_fhir.settings import Settings
 from medie_fhir.terminology_server import open_terminology
 
@@ -138,8 +139,11 @@ def _advice(name: str, error: MedieError, settings: Settings) -> str:
 
 async def _mapping(settings: Settings) -> str:
     loaded = Configuration(settings)
-    templates = len(loaded.mapping.file.templates)
-    return f"{loaded.mapping.label}, {templates} templates, for task {loaded.task.name}@{loaded.task.version}"
+    return "; by a route: ".join(
+        f"{each.mapping.label}, {len(each.mapping.file.templates)} templates,"
+        f" for task {each.task.name}@{each.task.version}"
+        for each in (loaded, *route_configurations(settings))
+    )
 
 
 async def _kafka(settings: Settings) -> str:

@@ -39,6 +39,16 @@ def test_a_server_that_fails_is_asked_once_and_named_with_its_setting(doctor: Do
     assert found["mapping"]["ok"]
 
 
+def test_a_route_that_can_not_be_is_told_where_the_mapping_is(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIE_ROUTES", '[{"task": "cardiology", "mapping": "cardiology", "also": true}]')
+    _, found = doctor("http://127.0.0.1:1/fhir")
+    assert not found["mapping"]["ok"]
+    assert found["mapping"]["found"].startswith("SettingsError: routes.0.model: name the adapter")
+    monkeypatch.setenv("MEDIE_READERS", '["lexicon"]')
+    _, found = doctor("http://127.0.0.1:1/fhir")
+    assert "; by a route: cardiology@" in found["mapping"]["found"]
+
+
 def test_a_server_of_another_fhir_version_is_named_and_nothing_is_written(doctor: Doctor) -> None:
     def is_r5(request: Request) -> Answer | None:
         if request.path != "metadata":
