@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from medie_fhir.errors import InvalidTask
 from medie_fhir.extraction import READER as MODEL
+from medie_fhir.extraction import UniqueKeys
 from medie_fhir.lexicon import READER as LEXICON
 from medie_fhir.model import Alignment, Assertion, CodedFact, Experiencer, Fact, Frozen
 
@@ -193,10 +194,11 @@ def load_calibration(text: str, name: str, fields: Container[str]) -> Calibratio
     Raises InvalidTask, with every fault on a line of its own, with its file and line.
     """
     try:
-        content, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader, that refuses repeated keys besides
+        node = yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise InvalidTask(f"{name}: {f'line {mark.line + 1}: ' if mark else ''}not YAML") from None
+        raise InvalidTask(f"{name}: {f'line {mark.line + 1}: ' if mark else ''}not YAML, or a key twice") from None
     faults: list[tuple[tuple[Any, ...], str]] = []
     try:
         read = Calibration.model_validate(content)

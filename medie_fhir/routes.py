@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medie_fhir.adapters.watched import WatchedModel
-from medie_fhir.configuration import Configuration
+from medie_fhir.configuration import Configuration, read_task
 from medie_fhir.errors import SettingsError
 from medie_fhir.extraction import Task
 from medie_fhir.model_servers import open_served
@@ -24,7 +24,7 @@ __all__ = ["open_routes", "route_configurations"]
 def route_configurations(settings: Settings) -> tuple[Configuration, ...]:
     """What each route names, loaded and checked. Raises as :class:`Configuration`, and SettingsError."""
     made = tuple(Configuration(_of(settings, route)) for route in settings.routes)
-    own = Configuration(settings).task if made else None
+    own = read_task(settings) if made else None
     names = [own.name if own else "", *(configuration.task.name for configuration in made)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(

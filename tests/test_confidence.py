@@ -144,6 +144,7 @@ def test_the_faults_of_a_file_are_told_with_their_lines() -> None:
     ("text", "told"),
     [
         ("version: 1\nfields: {\n", "c.yaml: line 3: not YAML"),
+        ("version: 1\nfields: {}\nleast: 0.5\nleast: 0.9\n", "c.yaml: line 4: not YAML, or a key twice"),
         ("version: 2\nfields: {stage: {constant: 1}}\n", "c.yaml: line 1: version"),
         ("version: 1\nfields:\n  nose: {constant: 1}\n", "c.yaml: line 3: fields.nose: the task has no field"),
         ("version: 1\nfields: {stage: {constant: .nan}}\n", "c.yaml: line 2: fields.stage.constant"),

@@ -193,6 +193,7 @@ def _about(recipe: Recipe, task: Task, data: Path, sides: dict[str, tuple[Row, .
         "recipe_digest": recipe.digest,
         "data_digest": digest.hexdigest(),
         "task": f"{task.name}@{task.version}",
+        "task_digest": task.digest,
         "counts": kinds,
         "software": {name: _version(name) for name in ("medie-fhir", "torch", "transformers", "peft")},
     }
@@ -211,7 +212,7 @@ def _begin(out: Path, about: dict[str, Any]) -> None:
     file = out / "run.json"
     if file.exists():
         before = _read_json(file)
-        for key, what in (("recipe_digest", "recipe"), ("data_digest", "data")):
+        for key, what in (("recipe_digest", "recipe"), ("data_digest", "data"), ("task_digest", "task")):
             if before.get(key) != about[key]:
                 raise SettingsError(f"{out}: holds a training by another {what}; give another folder, or delete it")
     else:

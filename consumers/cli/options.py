@@ -48,11 +48,11 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def hushed(logger: str, level: int = logging.ERROR) -> Iterator[None]:
-    """For as long as a command tells by itself what these lines would say, nothing below the level is logged there."""
+def hushed(logger: str) -> Iterator[None]:
+    """For as long as a command tells by itself what these lines would say, nothing but errors is logged there."""
     log = logging.getLogger(logger)
     before = log.level
-    log.setLevel(level)
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ weighs them, and :mod:`.read` is the way through all of them.
 """
 
 from medie_fhir.extraction.read import READER, Reading, read
-from medie_fhir.extraction.task import FieldRule, Task, load_task
+from medie_fhir.extraction.task import FieldRule, Task, UniqueKeys, load_task
 from medie_fhir.extraction.triage import in_sight
 
-__all__ = ["READER", "FieldRule", "Reading", "Task", "in_sight", "load_task", "read"]
+__all__ = ["READER", "FieldRule", "Reading", "Task", "UniqueKeys", "in_sight", "load_task", "read"]

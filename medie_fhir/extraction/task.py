@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medie_fhir.errors import InvalidTask
 
-__all__ = ["Change", "Chunk", "FieldRule", "Message", "Task", "load_task"]
+__all__ = ["Change", "Chunk", "FieldRule", "Message", "Task", "UniqueKeys", "load_task"]
 
 NOTE = "{note}"
 """Where a message takes the text of the note."""
@@ -147,7 +147,7 @@ class Task(_Frozen):
 def load_task(text: str) -> Task:
     """A task from the text of its file. Raises InvalidTask, with every fault on a line of its own."""
     try:
-        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader, that refuses repeated keys besides
+        content = yaml.load(text, Loader=UniqueKeys)  # noqa: S506 - a SafeLoader, that refuses repeated keys besides
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -171,10 +171,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"not a regular expression: {error}") from error
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.SafeLoader):
     """YAML lets a later key overwrite an earlier one in silence; a person would not mean that."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; raises ConstructorError, with the place, for a key that is there twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if (name := str(key.value)) in seen:
