@@ -30,7 +30,6 @@ __all__ = [
     "features",
     "in_the_words_of",
     "load_calibration",
-    "own_confidence",
 ]
 
 _LEAST: Final = 0.01  # a reader's own confidence is taken to lie between this and 1 less this
@@ -126,12 +125,6 @@ def in_the_words_of(facts: Sequence[Fact], reader: str) -> tuple[Fact, ...]:
     return tuple(own.values())
 
 
-def own_confidence(fact: Fact) -> float | None:
-    """The surest reader's own confidence, before calibration."""
-    known = [one.confidence for one in fact.sightings if one.confidence is not None]
-    return max(known, default=None if fact.sightings else fact.confidence)
-
-
 def features(facts: Sequence[Fact]) -> tuple[Mapping[str, float], ...]:
     """What is looked at in each fact of one note, by the names of :class:`Weights`; what isn't there is 0."""
     surely, agreement = _surely(facts), _agreement(facts)
@@ -176,10 +169,8 @@ def _features(fact: Fact, surely: Mapping[tuple[str, str], float], agreement: fl
 
 
 def _logit(fact: Fact, reader: str) -> float:
-    known = [one.confidence for one in fact.sightings if one.reader == reader and one.confidence is not None]
-    if not fact.sightings and fact.confidence is not None:  # of a record from before readers were told apart
-        known = [fact.confidence]
-    sure = min(max(max(known, default=_UNTOLD), _LEAST), 1 - _LEAST)
+    own = fact.own_confidence(reader)
+    sure = min(max(_UNTOLD if own is None else own, _LEAST), 1 - _LEAST)
     return math.log(sure / (1 - sure))
 
 

@@ -39,7 +39,7 @@ def produced(task: Task, model: ModelDescription, now: datetime) -> Produced:
     return Produced(
         at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         software=f"medie-fhir {__version__}",
-        task=f"{task.name}@{task.version}",
+        task=task.label,
         task_digest=task.digest,
         model=model.model,
         adapter=model.adapter,

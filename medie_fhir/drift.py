@@ -27,7 +27,7 @@ from medie_fhir.metrics import (
     SHADOW_VALUES,
     Metric,
 )
-from medie_fhir.model import Alignment, ExtractionRecord, Fact, Outcome, Produced
+from medie_fhir.model import Alignment, ExtractionRecord, Outcome, Produced
 
 __all__ = ["Drift", "Seen", "adapter_label"]
 
@@ -57,14 +57,9 @@ class Seen:
             label,
             record.produced.task_name,
             Counter((fact.field, fact.alignment is not Alignment.NONE) for fact in facts),
-            tuple(sure for fact in facts if (sure := _own(fact, reader)) is not None),
+            # their own: calibration would hide that a model is less sure than it was
+            tuple(sure for fact in facts if (sure := fact.own_confidence(reader)) is not None),
         )
-
-
-def _own(fact: Fact, reader: str) -> float | None:
-    """The reader's own confidence: calibration would hide that a model is less sure than it was."""
-    known = [one.confidence for one in fact.sightings if one.reader == reader and one.confidence is not None]
-    return max(known, default=None if fact.sightings else fact.confidence)
 
 
 def adapter_label(produced: Produced) -> str | None:

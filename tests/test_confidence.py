@@ -17,7 +17,6 @@ from medie_fhir.confidence import (
     features,
     in_the_words_of,
     load_calibration,
-    own_confidence,
 )
 from medie_fhir.configuration import Configuration
 from medie_fhir.errors import InvalidTask
@@ -113,7 +112,7 @@ def test_a_model_that_sees_what_the_lexicon_sees_is_one_that_knows_such_notes() 
 def test_a_record_from_before_readers_were_told_apart_has_its_confidence_for_theirs() -> None:
     old = Fact(field="stage", value="IV", alignment=Alignment.EXACT, confidence=0.4, readers=("model",))
     assert features([old])[0]["model_logit"] == features([fact(model=0.4)])[0]["model_logit"]
-    assert (own_confidence(old), own_confidence(fact(lexicon=0.9, model=None))) == (0.4, 0.9)
+    assert (old.own_confidence(), fact(lexicon=0.9, model=None).own_confidence()) == (0.4, 0.9)
 
 
 def test_read_together_is_what_is_probable_once_in_the_models_words() -> None:

@@ -27,8 +27,8 @@ from training.journal import drawing, read_journal
 from training.loop import steps_of
 from training.loop import train as train_model
 from training.parity import asked_of_llama_cpp, compared
+from training.prepare import Prepared, texts_of
 from training.prepare import prepare as prepare_rows
-from training.prepare import texts_of
 from training.recipe import Recipe, load_recipe
 from training.rows import Row, read_rows, row_line
 
@@ -88,13 +88,14 @@ def train(
     if epochs is not None:
         plan = plan.model_copy(update={"plan": plan.plan.model_copy(update={"epochs": epochs})})
     task, tokenizer = _task(plan), load_tokenizer(plan.base)
-    sides = {name: _rows(data / f"{name}.jsonl", task) for name in ("train", "validation")}
-    about = _about(plan, task, data, sides)
+    prepared = Prepared(_rows(data / "train.jsonl", task), _rows(data / "validation.jsonl", task))
+    about = _about(plan, task, data, prepared)
     _begin(out, about)
-    examples = {name: _examples(side, task, tokenizer, plan, name) for name, side in sides.items()}
-    typer.echo(f"{len(examples['train'])} rows, {steps_of(len(examples['train']), plan.plan)} steps at most", err=True)
+    rows = _examples(prepared.train, task, tokenizer, plan, "train")
+    held = _examples(prepared.validation, task, tokenizer, plan, "validation")
+    typer.echo(f"{len(rows)} rows, {steps_of(len(rows), plan.plan)} steps at most", err=True)
     model = adapted(plan)
-    state = train_model(model, examples["train"], examples["validation"], plan=plan.plan, folder=out, tell=_tell)
+    state = train_model(model, rows, held, plan=plan.plan, folder=out, tell=_tell)
     model.save_pretrained(str(out / "adapter"), save_embedding_layers=False)  # else it asks the hub
     (out / "loss.svg").write_text(drawing(read_journal(out / "journal.jsonl")), encoding="utf-8")
     outcome = {key: getattr(state, key) for key in ("step", "best_step", "best_loss", "seconds")}
@@ -182,19 +183,17 @@ def _examples(rows: tuple[Row, ...], task: Task, tokenizer: Any, recipe: Recipe,
     return fitting
 
 
-def _about(recipe: Recipe, task: Task, data: Path, sides: dict[str, tuple[Row, ...]]) -> dict[str, Any]:
+def _about(recipe: Recipe, task: Task, data: Path, prepared: Prepared) -> dict[str, Any]:
     digest = hashlib.sha256()
     for name in ("train", "validation"):
         digest.update((data / f"{name}.jsonl").read_bytes())
-    kinds = {name: {kind: sum(row.made == kind for row in side) for kind in sorted({row.made for row in side})}
-             for name, side in sides.items()}  # fmt: skip
     return {
         "recipe": recipe.model_dump(mode="json"),
         "recipe_digest": recipe.digest,
         "data_digest": digest.hexdigest(),
-        "task": f"{task.name}@{task.version}",
+        "task": task.label,
         "task_digest": task.digest,
-        "counts": kinds,
+        "counts": prepared.counts(),
         "software": {name: _version(name) for name in ("medie-fhir", "torch", "transformers", "peft")},
     }
 

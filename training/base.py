@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from medie_fhir.adapters.model_files import locate
+from medie_fhir.adapters.model_files import home, locate
 from medie_fhir.errors import DependencyMissing
 from training.recipe import Recipe
 
@@ -34,8 +33,7 @@ def base_folder(base: str) -> str:
     if base != EMBEDDED:
         return base
     needs("torch", "transformers", "gguf")
-    home = os.environ.get("MEDIE_HOME")
-    folder = (Path(home) if home else Path.home() / ".cache" / "medie-fhir") / "training" / "base"
+    folder = home() / "training" / "base"
     if not (folder / "whole").is_file():
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(_DEQUANTISE), str(locate()), str(folder)]

@@ -32,7 +32,7 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The rows of a training. No given row, and no text made from one, is on both sides."""
+    """The rows of a training. ``prepare`` puts no given row, and no text made from one, on both sides."""
 
     train: tuple[Row, ...]
     validation: tuple[Row, ...]

@@ -140,8 +140,7 @@ def _advice(name: str, error: MedieError, settings: Settings) -> str:
 async def _mapping(settings: Settings) -> str:
     loaded = Configuration(settings)
     return "; by a route: ".join(
-        f"{each.mapping.label}, {len(each.mapping.file.templates)} templates,"
-        f" for task {each.task.name}@{each.task.version}"
+        f"{each.mapping.label}, {len(each.mapping.file.templates)} templates, for task {each.task.label}"
         for each in (loaded, *route_configurations(settings))
     )
 

@@ -20,7 +20,7 @@ from typing import IO
 from medie_fhir.errors import DependencyMissing
 from medie_fhir.shipped import shipped
 
-__all__ = ["ADAPTER", "BASE", "LEARNED", "ModelFile", "Progress", "Status", "listing", "locate", "pull"]
+__all__ = ["ADAPTER", "BASE", "LEARNED", "ModelFile", "Progress", "Status", "home", "listing", "locate", "pull"]
 
 Progress = Callable[[str, int, int | None], None]
 """Told of the work as it goes on: the step (``download``, ``unpack``), bytes done, bytes in all (None: not known)."""
@@ -127,8 +127,13 @@ def _named(name: str) -> ModelFile:
 def _path(file: ModelFile) -> Path:
     if file.wheel is None:
         return shipped("models", file.file)
-    home = os.environ.get("MEDIE_HOME")
-    return (Path(home) if home else Path.home() / ".cache" / "medie-fhir") / "models" / file.file
+    return home() / "models" / file.file
+
+
+def home() -> Path:
+    """The folder of what is fetched or made once: ``MEDIE_HOME``, or ``~/.cache/medie-fhir``."""
+    told = os.environ.get("MEDIE_HOME")
+    return Path(told) if told else Path.home() / ".cache" / "medie-fhir"
 
 
 def _remedy(file: ModelFile) -> str:

@@ -123,6 +123,11 @@ class Task(_Frozen):
                 raise ValueError(f"fields: {name!r} is no name: small letters, digits and _ only")
         return self
 
+    @property
+    def label(self) -> str:
+        """The task's name and version, as a record names it."""
+        return f"{self.name}@{self.version}"
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of all that can change a reading, in a canonical form: everything but the history."""

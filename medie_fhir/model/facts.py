@@ -88,3 +88,14 @@ class Fact(Frozen):
     readers: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     group: int | None = None
+
+    def own_confidence(self, reader: str | None = None) -> float | None:
+        """A reader's own confidence, or the surest reader's; calibration may have made another of it.
+
+        A record from before readers were told apart has but one.
+        """
+        of = [one for one in self.sightings if reader in (None, one.reader)]
+        return max(
+            (one.confidence for one in of if one.confidence is not None),
+            default=None if self.sightings else self.confidence,
+        )

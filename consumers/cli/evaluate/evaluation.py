@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from consumers.cli.evaluate.cost import Cost, cost
 from consumers.cli.evaluate.predicted import Predicted
 from consumers.cli.evaluate.run_file import Run, RunHeader
-from medie_fhir.confidence import own_confidence
 from medie_fhir.configuration import Configuration
 from medie_fhir.evaluation import (
     Calibration,
@@ -23,6 +22,7 @@ from medie_fhir.evaluation import (
     intervals,
     score,
 )
+from medie_fhir.model import Fact
 
 __all__ = ["Comparison", "Evaluation", "ReaderScores", "Reliability", "compare", "evaluation"]
 
@@ -47,7 +47,7 @@ class Reliability:
     @classmethod
     def of(cls, verdicts: Sequence[Verdicts]) -> Reliability:
         """That of the values of these verdicts."""
-        return cls(calibration(verdicts, own_confidence), calibration(verdicts))
+        return cls(calibration(verdicts, Fact.own_confidence), calibration(verdicts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def fitted(made: Evaluation) -> Fitted:
     unseen = [
         judge_note(
             note,
-            calibrated([one.fact for one in predicted.facts[note.id]], folds[of[note.id]]),
+            calibrated(predicted.grounded[note.id], folds[of[note.id]]),
             predicted.fields,
             predicted.matcher,
         )
@@ -97,7 +97,7 @@ def _examples(predicted: Predicted) -> Mapping[str, Mapping[str, Sequence[Exampl
     """By note and field, the features of each value that is not optional, and whether it is right."""
     found: dict[str, dict[str, list[Example]]] = {}
     for note in predicted.notes:
-        facts = [one.fact for one in predicted.facts[note.id]]
+        facts = predicted.grounded[note.id]
         seen = {id(fact): looked for fact, looked in zip(facts, features(facts), strict=True)}
         for one in judge_note(note, facts, predicted.fields, predicted.matcher).judged:
             if one.verdict is not Verdict.IGNORED:

@@ -27,9 +27,13 @@ def _matcher_of(task: str) -> Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """The facts of each note, with whether the mapping's policy lets them be written; a note that failed has none."""
+    """The facts of each note, with whether the mapping's policy lets them be written; a note that failed has none.
+
+    ``grounded``: the same as reading gives them, before what means the same is joined: what confidences are given to.
+    """
 
     notes: Sequence[GoldNote]
+    grounded: Mapping[str, tuple[Fact, ...]]
     facts: Mapping[str, tuple[CodedFact, ...]]
     fields: tuple[str, ...]
     matcher: Matcher
@@ -48,14 +52,13 @@ class Predicted:
         task = configuration.task
         drafting = Drafting(configuration.mapping, configuration.tables, SourceDocuments())
         calibration = configuration.calibration if {LEXICON, MODEL} <= set(readers) else None
+        grounded = {id_: calibrated(record.facts, calibration) if record else () for id_, record in records.items()}
         facts = {
-            id_: drafting.coded(record.model_copy(update={"facts": calibrated(record.facts, calibration)}))
-            if record
-            else ()
+            id_: drafting.coded(record.model_copy(update={"facts": grounded[id_]})) if record else ()
             for id_, record in records.items()
         }
         separators = {name: rule.separator for name, rule in task.fields.items()}
-        return cls(notes, facts, tuple(task.fields), _matcher_of(task.name), separators, calibration)
+        return cls(notes, grounded, facts, tuple(task.fields), _matcher_of(task.name), separators, calibration)
 
     @property
     def readers(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def _header(pipeline: Pipeline, model: ModelDescription, configuration: Configur
     task, lexicon = configuration.task, configuration.lexicon
     return RunHeader(
         software=f"medie-fhir {__version__}",
-        task=f"{task.name}@{task.version}",
+        task=task.label,
         task_digest=task.digest,
         fields=tuple(task.fields),
         model=model.model,

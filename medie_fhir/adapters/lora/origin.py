@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from medie_fhir.adapters.lora.digest import digest_of
 from medie_fhir.adapters.lora.registry import Adapter, Registry
+from medie_fhir.adapters.model_files import home
 from medie_fhir.errors import DependencyMissing, SettingsError
 
 __all__ = ["at_hand", "verified"]
@@ -37,8 +37,7 @@ def at_hand(adapter: Adapter, registry: Registry) -> Path:
     """Where its files are on this machine, or would be once they are fetched. Nothing is looked at."""
     if not _is_far(adapter):
         return (registry.path.parent / adapter.origin).absolute()
-    home = os.environ.get("MEDIE_HOME")
-    return (Path(home) if home else Path.home() / ".cache" / "medie-fhir") / "adapters" / adapter.served_as
+    return home() / "adapters" / adapter.served_as
 
 
 def _is_far(adapter: Adapter) -> bool:

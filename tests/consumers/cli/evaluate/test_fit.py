@@ -84,6 +84,21 @@ def test_a_calibration_is_fitted_to_a_run_and_is_a_tasks_file(
     assert found.fields["metastasis_site"].constant < found.fields["cancer_type"].constant
 
 
+def test_the_same_in_other_words_is_two_values_to_fit_to_as_it_is_two_to_calibrate(
+    command: Command, both: tuple[Path, Path], tmp_path: Path
+) -> None:
+    gold, run = both
+    header, *lines = [json.loads(line) for line in run.read_text().splitlines()]
+    for line in lines:  # one fact as soon as both are coded
+        line["record"]["facts"].append(fact("response", "Partial response", {"lexicon": 0.9}))
+        line["record"]["facts"].append(fact("response", "PR", {"model": 0.8}, at="Partial response"))
+    run.write_text("".join(json.dumps(line) + "\n" for line in (header, *lines)))
+    seen = json.loads(command(gold, "--run", run, "--json").stdout)["reliability"]["seen"]["own"]
+    assert sum(b["values"] for b in seen["bins"]) == 48
+    command(gold, "--run", run, "--fit-confidence", tmp_path / "confidence.yaml")
+    assert "with 60 values" in (tmp_path / "confidence.yaml").read_text(encoding="utf-8")
+
+
 def test_a_run_of_one_reader_or_of_few_notes_fits_nothing(
     command: Command, both: tuple[Path, Path], tmp_path: Path
 ) -> None:
