@@ -9,7 +9,7 @@ from medie_fhir.adapters.fhir_pace import PacedFhir
 from medie_fhir.adapters.lora import Adapter
 from medie_fhir.adapters.watched import WatchedModel, WatchedSource, WatchedTarget
 from medie_fhir.blame import in_task
-from medie_fhir.model import EventKind, ExtractionRecord, NoteEvent
+from medie_fhir.model import DocumentInfo, EventKind, ExtractionRecord, NoteEvent, NoteText
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.ports import ModelServer
 from medie_fhir.routing import Fit, readers
@@ -48,6 +48,11 @@ class WatchedPipeline(Pipeline):
                 other.ask(self.model.pinned())
 
     @property
+    def fields_of_all(self) -> tuple[str, ...]:
+        """The fields of every task that reads notes here, each name once."""
+        return tuple(dict.fromkeys(name for fields in self.fields_by_task.values() for name in fields))
+
+    @property
     def fields_by_task(self) -> dict[str, tuple[str, ...]]:
         """The fields of every task that reads notes here."""
         return {pipeline.task.name: pipeline.fields for pipeline in (self, *self.others.values())}
@@ -60,7 +65,13 @@ class WatchedPipeline(Pipeline):
         """See :class:`Pipeline`; of a note that several tasks read, one record. Raises what any of them does."""
         if event.kind is EventKind.RETRACTION:
             return await super().extract(event)
-        note, url = await self.note(event), self._told(event)
+        return await self._read(event, await self.note(event), self._told(event))
+
+    async def extract_alone(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
+        """The same of a text that no event came with: read by the task, and by those that ask nothing of a document."""
+        return await self._read(NoteEvent(EventKind.NOTE, document), note, None)
+
+    async def _read(self, event: NoteEvent, note: NoteText, url: str | None) -> ExtractionRecord:
         by = [self.others[task] if task else self for task in readers(self.fits, event)]
         read: list[ExtractionRecord] = []
         for pipeline in by:

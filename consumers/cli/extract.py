@@ -18,14 +18,15 @@ from consumers.cli.views import fields_view, note_table
 from consumers.kept_records import append
 from medie_fhir.document import note_text
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
-from medie_fhir.model import DocumentInfo, ExtractionRecord, Json
+from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, NoteText
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
+from medie_fhir.watched_pipeline import WatchedPipeline
 from medie_fhir.wiring import open_pipeline
 
 __all__ = ["extract", "read_note"]
 
-Show = Callable[[Pipeline, str, ExtractionRecord], None]
+Show = Callable[[WatchedPipeline, str, ExtractionRecord], None]
 
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 §2.24.0.1
 _NEXT = {
@@ -129,7 +130,7 @@ def _shown(show: Show, records: Path | None) -> Show:
         return show
     append(records, ())  # that it can't be written is known before a model is started
 
-    def kept(pipeline: Pipeline, name: str, record: ExtractionRecord) -> None:
+    def kept(pipeline: WatchedPipeline, name: str, record: ExtractionRecord) -> None:
         append(records, [record.to_json().encode()])
         show(pipeline, name, record)
 
@@ -139,12 +140,12 @@ def _shown(show: Show, records: Path | None) -> Show:
 async def _extract(settings: Settings, texts: list[tuple[str, str]], subject: str, show: Show, *, as_json: bool) -> int:
     failed = 0
     async with open_pipeline(settings) as pipeline:
-        fields = pipeline.fields
+        fields = pipeline.fields_of_all
         with progress() as bar:
             task = bar.add_task("notes", total=len(texts))
             for name, text in texts:
                 try:
-                    record = await read_note(pipeline, name, text, subject)
+                    record = await pipeline.extract_alone(_document(name, subject), _note(pipeline, text))
                 except MedieError as error:
                     if error.policy not in (Policy.SKIP, Policy.DEAD_LETTER):
                         raise
@@ -157,9 +158,19 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], subject: st
 
 
 async def read_note(pipeline: Pipeline, name: str, text: str, subject: str) -> ExtractionRecord:
-    """What is read in a text that no DocumentReference came with. Raises NoteSkipped, DocumentError, ModelError."""
-    document = DocumentInfo(reference=_reference(name), status="current", subject={"reference": subject})
-    return await pipeline.extract_text(document, note_text(text, limits=pipeline.options.limits))
+    """What the pipeline's own task reads in a text that no DocumentReference came with.
+
+    Raises NoteSkipped, DocumentError, ModelError.
+    """
+    return await pipeline.extract_text(_document(name, subject), _note(pipeline, text))
+
+
+def _document(name: str, subject: str) -> DocumentInfo:
+    return DocumentInfo(reference=_reference(name), status="current", subject={"reference": subject})
+
+
+def _note(pipeline: Pipeline, text: str) -> NoteText:
+    return note_text(text, limits=pipeline.options.limits)
 
 
 def _reference(name: str) -> str:
@@ -170,17 +181,17 @@ def _reference(name: str) -> str:
     return f"DocumentReference/{left}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def _print(pipeline: Pipeline, name: str, record: ExtractionRecord, *, as_json: bool, fhir: bool) -> None:
+def _print(pipeline: WatchedPipeline, name: str, record: ExtractionRecord, *, as_json: bool, fhir: bool) -> None:
     if fhir:
         bundle = pipeline.bundle(record) or {"resourceType": "Bundle", "type": "transaction"}
         typer.echo(json.dumps(bundle, ensure_ascii=False, indent=2))
         return
     facts = pipeline.coded(record)
     if as_json:
-        line: Json = {"id": name, "fields": fields_view(facts, pipeline.fields)}
+        line: Json = {"id": name, "fields": fields_view(facts, pipeline.fields_of_all)}
         typer.echo(json.dumps(line, ensure_ascii=False))
     elif facts:
-        out.print(note_table(name, facts, pipeline.fields))
+        out.print(note_table(name, facts, pipeline.fields_of_all))
     else:
         out.print(f"{name}: nothing found ({record.outcome})", highlight=False)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from consumers.cli.app import app
 from consumers.cli.extract import _NEXT, _reference, _shown, read_note
 from consumers.kept_records import append
 from consumers.records import stored_records
 from medie_fhir.errors import SettingsError
-from medie_fhir.model import ExtractionRecord
+from medie_fhir.model import ExtractionRecord, Json
 from medie_fhir.pipeline import Pipeline
 from medie_fhir.settings import Settings
 
@@ -72,3 +75,22 @@ def test_where_records_cannot_be_kept_is_told_before_a_model_is_started(tmp_path
 
 def test_each_reason_for_passing_over_a_note_has_a_next_step() -> None:
     assert set(_NEXT) == {"image", "empty", "masked", "no-content", "unsupported-content-type", "OtherLanguage"}
+
+
+def test_a_text_is_read_by_its_task_and_by_each_that_reads_every_note(tmp_path: Path) -> None:
+    note, config = tmp_path / "letter.txt", tmp_path / "medie.yaml"
+    note.write_text("ASSESSMENT: Lung adenocarcinoma, stage IV. Atrial fibrillation.")
+    also = "{task: cardiology, mapping: cardiology, also: true%s}"
+
+    def read(*options: str, route: str = also % "") -> Json:
+        config.write_text(f"readers: [lexicon]\nroutes: [{route}]\n")
+        done = CliRunner().invoke(app, ["extract", str(note), "--config", str(config), *options])
+        assert done.exit_code == 0, done.output
+        found: Json = json.loads(done.stdout)
+        return found
+
+    fields = read("--json")["fields"]
+    assert [fields[name][0]["value"] for name in ("stage", "heart_disease")] == ["stage IV", "Atrial fibrillation"]
+    assert sum(e["resource"]["resourceType"] == "Provenance" for e in read("--fhir")["entry"]) == 2
+    of_a_kind = read("--json", route=also % ', types: ["34099-2"]')["fields"]
+    assert (len(of_a_kind["stage"]), of_a_kind["heart_disease"]) == (1, []), "a text has no type"
