@@ -110,8 +110,8 @@ async def _remapped(settings: Settings, on: str, options: RemapOptions, how: _Ho
     configuration = await asyncio.to_thread(Configuration, settings)
     label, reviewed = configuration.mapping.label, configuration.mapping.file.reviewed
     routes = await asyncio.to_thread(route_configurations, settings)
-    fields = [*configuration.task.fields, *(name for route in routes for name in route.task.fields)]
-    if unknown := options.selection.fields - set(fields):
+    fields = dict.fromkeys(name for each in (configuration, *routes) for name in each.task.fields)
+    if unknown := options.selection.fields - fields.keys():
         raise SettingsError(f"--field {', '.join(sorted(unknown))}: the task has {', '.join(fields)}")
     theirs = [(route.mapping.label, route.tables.digest) for route in routes]
     what = digest_of(label, reviewed, configuration.tables.digest, on, options.selection.told, how.write, *theirs)

@@ -66,7 +66,6 @@ class Evaluation:
     verdicts: Sequence[Verdicts]
     scores: Scores
     intervals: Mapping[str, Interval]
-    calibration: Calibration
     read: Scores
     written_reliability: Reliability
     seen_reliability: Reliability
@@ -98,7 +97,6 @@ def evaluation(run: Run, notes: Sequence[GoldNote], configuration: Configuration
         verdicts=verdicts,
         scores=score(verdicts, fields),
         intervals=intervals(verdicts, fields, _chance()),
-        calibration=calibration(verdicts),
         read=score(predicted.read(), fields),
         written_reliability=Reliability.of(verdicts),
         seen_reliability=Reliability.of(predicted.seen()),

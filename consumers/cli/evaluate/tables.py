@@ -51,7 +51,7 @@ def _without_macro(title: str, rows: Sequence[tuple[str, ...]]) -> Grid:
 
 def _summary(made: Evaluation) -> Grid:
     scores, negatives, cost = made.scores, made.scores.negatives, made.cost.view()
-    said = made.calibration.error
+    said = made.written_reliability.calibrated.error
     rows: Iterable[tuple[str, str]] = (
         ("macro-F1", _sure(made.intervals["macro_f1"])),
         ("precision of all values", _sure(made.intervals["precision"])),

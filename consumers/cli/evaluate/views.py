@@ -57,7 +57,7 @@ def evaluation_view(made: Evaluation, comparison: Comparison | None) -> Json:
         "notes": len(made.notes),
         **_scores(made.scores),
         "intervals": {name: [one.low, one.high] for name, one in made.intervals.items()},
-        "calibration": asdict(made.calibration),
+        "calibration": asdict(made.written_reliability.calibrated),
         "reliability": {"written": asdict(made.written_reliability), "seen": asdict(made.seen_reliability)},
         "read": _scores(made.read),
         "cost": made.cost.view(),
