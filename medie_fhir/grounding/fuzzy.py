@@ -51,7 +51,8 @@ _NEGATION = re.compile(  # or a word that gives a neighbour another result
 )
 _ROMAN = re.compile(r"(?:X{0,1}(?:IX|IV|V?I{0,3}))(?:[A-D]\d?)?")
 _GENE_LENGTH = 5  # a longer word in capitals is a word of a note in capitals
-_MOST_BETWEEN = 4  # words between two of the value
+_MOST_BETWEEN = 4  # words between two of the value, "of", "the" and the like apart
+_MOST_WITH_THESE = 8
 _JOINT = re.compile(r"[,:/]|\b(?:and|or|with|plus)\b", re.IGNORECASE)
 _LIST = re.compile(
     r"(?:\s*(?:,|/|\b(?:and|or)\b)+\s*(?:[^\W_]+(?:[-\s][^\W_]+)?)?)*[\s,:]*(?:was|were|is|are|both|all)?\s*",
@@ -261,7 +262,7 @@ def _hangs_together(text: str, words: Sequence[Word], order: _Order) -> bool:
         gap = text[words[place].end : words[following].start]
         extra = [w for w in words[place + 1 : following] if not _FUNCTION.fullmatch(w.folded)]
         mixed = _JOINT.search(gap)
-        if len(extra) > _MOST_BETWEEN or _CLAUSE_END.search(gap):
+        if len(extra) > _MOST_BETWEEN or following - place - 1 > _MOST_WITH_THESE or _CLAUSE_END.search(gap):
             return False
         if next_number > number and mixed and not _LIST.fullmatch(gap):
             return False
