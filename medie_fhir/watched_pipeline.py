@@ -67,8 +67,8 @@ class WatchedPipeline(Pipeline):
             return await super().extract(event)
         return await self._read(event, await self.note(event), self._told(event))
 
-    async def extract_alone(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
-        """The same of a text that no event came with: read by the task, and by those that ask nothing of a document."""
+    async def extract_by_routes(self, document: DocumentInfo, note: NoteText) -> ExtractionRecord:
+        """The same of a text that no event came with: by the tasks that would read it if one did, and told no more."""
         return await self._read(NoteEvent(EventKind.NOTE, document), note, None)
 
     async def _read(self, event: NoteEvent, note: NoteText, url: str | None) -> ExtractionRecord:

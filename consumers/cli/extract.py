@@ -16,6 +16,7 @@ import typer
 from consumers.cli.options import Config, err, out, progress, run_async, settings_of
 from consumers.cli.views import fields_view, note_table
 from consumers.kept_records import append
+from medie_fhir.blame import task_of
 from medie_fhir.document import note_text
 from medie_fhir.errors import MedieError, NoteSkipped, Policy
 from medie_fhir.model import DocumentInfo, ExtractionRecord, Json, NoteText
@@ -145,7 +146,7 @@ async def _extract(settings: Settings, texts: list[tuple[str, str]], subject: st
             task = bar.add_task("notes", total=len(texts))
             for name, text in texts:
                 try:
-                    record = await pipeline.extract_alone(_document(name, subject), _note(pipeline, text))
+                    record = await pipeline.extract_by_routes(_document(name, subject), _note(pipeline, text))
                 except MedieError as error:
                     if error.policy not in (Policy.SKIP, Policy.DEAD_LETTER):
                         raise
@@ -202,4 +203,5 @@ def _print_failure(name: str, error: MedieError, fields: tuple[str, ...], *, as_
         typer.echo(json.dumps({"id": name, "fields": {f: [] for f in fields}, "error": kind}))
     else:
         told = f"{error}{_NEXT.get(error.reason, '')}" if isinstance(error, NoteSkipped) else str(error)
-        err.print(f"{name}: {type(error).__name__}: {told}", highlight=False, soft_wrap=True)
+        by = f" in the task {task}" if (task := task_of(error)) else ""
+        err.print(f"{name}: {type(error).__name__}{by}: {told}", highlight=False, soft_wrap=True)
